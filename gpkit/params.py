@@ -1,0 +1,389 @@
+r"""Parameters that know their support, and priors over them.
+
+A parameter is stored unconstrained, so that an optimiser may move it freely, and read
+through `val`:
+
+    Positive(v)          stores log v
+    Bounded(v, lo, hi)   stores logit((v - lo) / (hi - lo))
+    Real(v)              stores v
+    Fixed(p)             any of these, or a number: never trained
+    Shared(p, index)     the vector val(p)[index]: several columns share one entry
+
+A prior is attached to the parameter that it speaks of, and `log_prior` adds them up as
+densities of the constrained values (no Jacobian), so that the maximum a posteriori point
+does not depend on how a parameter is stored.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import paramax
+from jax.scipy.special import gammaln
+
+from gpkit._types import Array, PyTree, Scalar
+
+
+def as_float(value: Any) -> Array:
+    """A float array; integers become floats, so that the leaf is trainable."""
+    array = jnp.asarray(value)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"a parameter must be real, got {array.dtype}")
+    floating = jnp.issubdtype(array.dtype, jnp.floating)
+    # An explicit dtype also drops JAX's weak type, which would compile every program twice.
+    return jnp.asarray(array, array.dtype if floating else jnp.result_type(float))
+
+
+# ------------------------------------------------------------------------- priors
+
+
+class AbstractPrior(eqx.Module):
+    """Density of one scalar; its numbers are static, so that no leaf of it is trained."""
+
+    @abstractmethod
+    def log_prob(self, value: Array) -> Array:
+        """Log density at each entry of `value`, in nats."""
+
+    @abstractmethod
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        """Independent draws of the given shape."""
+
+
+@final
+class Normal(AbstractPrior):
+    r"""$\mathcal N(x \mid \mathrm{loc}, \mathrm{scale}^2)$."""
+
+    loc: float = eqx.field(static=True)
+    scale: float = eqx.field(static=True)
+
+    def log_prob(self, value: Array) -> Array:
+        z = (value - self.loc) / self.scale
+        return -0.5 * z * z - math.log(self.scale) - 0.5 * math.log(2 * math.pi)
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return self.loc + self.scale * jax.random.normal(key, shape)
+
+
+@final
+class LogNormal(AbstractPrior):
+    r"""$\log x \sim \mathcal N(\mathrm{loc}, \mathrm{scale}^2)$; the median is $e^{\mathrm{loc}}$."""
+
+    loc: float = eqx.field(static=True)
+    scale: float = eqx.field(static=True)
+
+    def log_prob(self, value: Array) -> Array:
+        return Normal(self.loc, self.scale).log_prob(jnp.log(value)) - jnp.log(value)
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return jnp.exp(Normal(self.loc, self.scale).sample(key, shape))
+
+
+@final
+class HalfNormal(AbstractPrior):
+    r"""$2\,\mathcal N(x \mid 0, \mathrm{scale}^2)$ for $x \ge 0$."""
+
+    scale: float = eqx.field(static=True)
+
+    def log_prob(self, value: Array) -> Array:
+        density = Normal(0.0, self.scale).log_prob(value) + math.log(2.0)
+        return jnp.where(value >= 0, density, -jnp.inf)
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return jnp.abs(Normal(0.0, self.scale).sample(key, shape))
+
+
+@final
+class Gamma(AbstractPrior):
+    r"""$\frac{\mathrm{rate}^a}{\Gamma(a)} x^{a-1} e^{-\mathrm{rate}\,x}$ with $a$ = concentration."""
+
+    concentration: float = eqx.field(static=True)
+    rate: float = eqx.field(static=True)
+
+    def log_prob(self, value: Array) -> Array:
+        a, b = self.concentration, self.rate
+        return a * math.log(b) - gammaln(a) + (a - 1) * jnp.log(value) - b * value
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return jax.random.gamma(key, self.concentration, shape) / self.rate
+
+
+# --------------------------------------------------------------------- parameters
+
+
+class AbstractParameter(paramax.AbstractUnwrappable):
+    """A constrained array stored unconstrained in its one array leaf `raw`."""
+
+    raw: eqx.AbstractVar[Array]
+    prior: eqx.AbstractVar[Any]
+
+    @abstractmethod
+    def unwrap(self) -> Array:
+        """The constrained value."""
+
+    @abstractmethod
+    def at(self, value: Any) -> "AbstractParameter":
+        """The same parameter (support, prior) with another value."""
+
+    @abstractmethod
+    def with_prior(self, prior: Any) -> "AbstractParameter":
+        """The same parameter with another prior, or None for a flat one."""
+
+
+@final
+class Real(AbstractParameter):
+    """A parameter without constraint."""
+
+    raw: Array
+    prior: Any = eqx.field(static=True)
+
+    def __init__(self, value: Any, prior: Any = None):
+        self.raw = as_float(value)
+        self.prior = prior
+
+    def unwrap(self) -> Array:
+        return self.raw
+
+    def at(self, value: Any) -> "Real":
+        return Real(value, self.prior)
+
+    def with_prior(self, prior: Any) -> "Real":
+        return Real(self.raw, prior)
+
+
+@final
+class Positive(AbstractParameter):
+    """A parameter above zero, stored as its logarithm."""
+
+    raw: Array
+    prior: Any = eqx.field(static=True)
+
+    def __init__(self, value: Any, prior: Any = None):
+        value = as_float(value)
+        _require(value, lambda v: v > 0, "Positive needs values above zero")
+        self.raw = jnp.log(value)
+        self.prior = prior
+
+    def unwrap(self) -> Array:
+        return jnp.exp(self.raw)
+
+    def at(self, value: Any) -> "Positive":
+        return Positive(value, self.prior)
+
+    def with_prior(self, prior: Any) -> "Positive":
+        return eqx.tree_at(lambda p: p.raw, Positive(jnp.ones_like(self.raw), prior), self.raw)
+
+
+@final
+class Bounded(AbstractParameter):
+    """A parameter strictly between two numbers, stored through the logit."""
+
+    raw: Array
+    low: float = eqx.field(static=True)
+    high: float = eqx.field(static=True)
+    prior: Any = eqx.field(static=True)
+
+    def __init__(self, value: Any, low: float, high: float, prior: Any = None):
+        if not low < high:
+            raise ValueError(f"Bounded needs low < high, got {low} and {high}")
+        value = as_float(value)
+        message = f"Bounded needs values strictly between {low} and {high}"
+        _require(value, lambda v: (v > low) & (v < high), message)
+        unit = (value - low) / (high - low)
+        self.raw = jnp.log(unit) - jnp.log1p(-unit)
+        self.low, self.high, self.prior = float(low), float(high), prior
+
+    def unwrap(self) -> Array:
+        return self.low + (self.high - self.low) * jax.nn.sigmoid(self.raw)
+
+    def at(self, value: Any) -> "Bounded":
+        return Bounded(value, self.low, self.high, self.prior)
+
+    def with_prior(self, prior: Any) -> "Bounded":
+        middle = jnp.full_like(self.raw, 0.5 * (self.low + self.high))
+        empty = Bounded(middle, self.low, self.high, prior)
+        return eqx.tree_at(lambda p: p.raw, empty, self.raw)
+
+
+@final
+class Fixed(paramax.AbstractUnwrappable):
+    """A parameter, or a number, that `trainable` leaves out: no optimiser sees it."""
+
+    inner: Any
+
+    def __init__(self, inner: Any):
+        self.inner = inner if isinstance(inner, paramax.AbstractUnwrappable) else as_float(inner)
+
+    def unwrap(self) -> Array:
+        # paramax unwraps inner nodes first, so this is an array by now.
+        return jax.lax.stop_gradient(val(self.inner))
+
+
+@final
+class Shared(paramax.AbstractUnwrappable):
+    """The vector ``val(inner)[index]``: entries with equal index share one value."""
+
+    inner: Any
+    index: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(self, inner: Any, index: Sequence[int]):
+        self.inner = inner
+        self.index = tuple(int(i) for i in index)
+
+    def unwrap(self) -> Array:
+        return val(self.inner)[np.asarray(self.index, dtype=np.int32)]
+
+
+def positive(value: Any) -> PyTree:
+    """A trainable positive parameter from a number; a parameter passes unchanged."""
+    return value if isinstance(value, paramax.AbstractUnwrappable) else Positive(value)
+
+
+def real(value: Any) -> PyTree:
+    """A trainable unconstrained parameter from a number; a parameter passes unchanged."""
+    return value if isinstance(value, paramax.AbstractUnwrappable) else Real(value)
+
+
+def bounded(value: Any, low: float, high: float) -> PyTree:
+    """A trainable bounded parameter from a number; a parameter passes unchanged."""
+    if isinstance(value, paramax.AbstractUnwrappable):
+        return value
+    return Bounded(value, low, high)
+
+
+def val(parameter: PyTree) -> Array:
+    """The constrained value of a parameter, whatever it is wrapped in; arrays pass."""
+    return paramax.unwrap(parameter)
+
+
+def _require(value: Array, holds: Callable[[Array], Array], message: str) -> None:
+    if not isinstance(value, jax.core.Tracer):
+        bad = np.asarray(~(holds(value) & jnp.isfinite(value)))
+        if bad.any():
+            raise ValueError(f"{message}, got {np.asarray(value)[bad].ravel()[0]!r}")
+
+
+# ------------------------------------------------------------------- whole models
+
+
+def _is_parameter(node: Any) -> bool:
+    return isinstance(node, AbstractParameter)
+
+
+def _is_fixed(node: Any) -> bool:
+    return isinstance(node, Fixed)
+
+
+def trainable(model: PyTree) -> PyTree:
+    """A tree of booleans: True at the leaves that an optimiser may move.
+
+    These are the float arrays that are not inside `Fixed`.
+    """
+
+    def mark(node: Any) -> Any:
+        if _is_fixed(node):
+            return jax.tree.map(lambda _: False, node)
+        return eqx.is_inexact_array(node)
+
+    return jax.tree.map(mark, model, is_leaf=_is_fixed)
+
+
+def partition(model: PyTree) -> tuple[PyTree, PyTree]:
+    """Split a model into (trainable leaves, the rest); `equinox.combine` joins them."""
+    return eqx.partition(model, trainable(model))
+
+
+def num_parameters(model: PyTree) -> int:
+    """Number of trainable scalars."""
+    return sum(leaf.size for leaf in jax.tree.leaves(partition(model)[0]))
+
+
+def log_prior(model: PyTree) -> Scalar:
+    """Sum of the log prior densities of all trainable parameters, in nats.
+
+    Densities are of constrained values; parameters without a prior and those inside
+    `Fixed` add nothing.
+    """
+    total = jnp.asarray(0.0)
+    leaves = jax.tree.leaves(model, is_leaf=lambda n: _is_parameter(n) or _is_fixed(n))
+    for node in leaves:
+        if _is_parameter(node) and node.prior is not None:
+            total = total + jnp.sum(node.prior.log_prob(val(node)))
+    return total
+
+
+def named_parameters(model: PyTree) -> dict[str, Any]:
+    """Parameters by dotted path, such as ``kernel.left.lengthscale``."""
+    flat = jax.tree_util.tree_flatten_with_path(
+        model, is_leaf=lambda n: _is_parameter(n) or _is_fixed(n)
+    )[0]
+    found = {}
+    for path, node in flat:
+        inner = node
+        while _is_fixed(inner) or isinstance(inner, Shared):
+            inner = inner.inner
+        if _is_parameter(node) or _is_fixed(node):
+            found[path_name(path)] = node
+    return found
+
+
+def path_name(path: Sequence[Any]) -> str:
+    """Dotted name of a path as `jax.tree_util` gives it."""
+    return "".join(str(part) for part in path).replace("[", ".").replace("]", "").lstrip(".")
+
+
+def replace(model: PyTree, path: str, value: Any) -> PyTree:
+    """The model with the parameter at a dotted path set to another value.
+
+    A number keeps the parameter's support, prior and `Fixed` or `Shared` layers, and is
+    checked against the support; a parameter or a module takes the place of what is there.
+
+    Raises ValueError where no such path exists, or the value does not fit.
+    """
+    parts = path.split(".")
+    _walk(model, parts, path)
+    old = _walk(model, parts, path)
+    new = value if isinstance(value, eqx.Module) else _set_value(old, value, path)
+    return eqx.tree_at(
+        lambda m: _walk(m, parts, path), model, new, is_leaf=lambda n: n is None
+    )
+
+
+def _walk(node: Any, parts: Sequence[str], path: str) -> Any:
+    for part in parts:
+        if isinstance(node, (tuple, list)) and part.isdigit() and int(part) < len(node):
+            node = node[int(part)]
+        elif hasattr(node, part):
+            node = getattr(node, part)
+        else:
+            fields = [f for f in getattr(node, "__dataclass_fields__", {})]
+            raise ValueError(
+                f"no parameter {path!r}: {type(node).__name__} has no field {part!r}; "
+                f"its fields are {', '.join(fields) or 'none'}"
+            )
+    return node
+
+
+def _set_value(old: Any, value: Any, path: str) -> Any:
+    if isinstance(old, Fixed):
+        return Fixed(_set_value(old.inner, value, path))
+    if isinstance(old, Shared):
+        return Shared(_set_value(old.inner, value, path), old.index)
+    value = as_float(value)
+    shape = jnp.shape(val(old))
+    if value.shape not in (shape, ()):
+        raise ValueError(f"{path} has shape {shape}, got a value of shape {value.shape}")
+    value = jnp.broadcast_to(value, shape).astype(jnp.result_type(val(old)))
+    return old.at(value) if isinstance(old, AbstractParameter) else value
+
+
+def map_parameters(change: Callable[[str, Any], Any], model: PyTree) -> PyTree:
+    """The model with `change(path, parameter)` in the place of every trainable parameter."""
+    stop = lambda n: _is_parameter(n) or _is_fixed(n)  # noqa: E731
+    flat, tree = jax.tree_util.tree_flatten_with_path(model, is_leaf=stop)
+    new = [change(path_name(p), n) if _is_parameter(n) else n for p, n in flat]
+    return jax.tree_util.tree_unflatten(tree, new)

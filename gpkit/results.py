@@ -1,0 +1,244 @@
+"""What a computation says about itself: status codes, estimates with error bars, progress events."""
+
+import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import betainc
+
+from gpkit._types import Array, Float, Int
+
+
+class Status(enum.IntEnum):
+    """Outcome of a computation; larger is worse, so `worst` is a maximum.
+
+    Codes are integers, so that they pass through ``jit`` and ``vmap``. Codes below
+    `MAX_STEPS` are usable results, possibly with a remark; `advice` tells what to do.
+    """
+
+    SUCCESS = 0
+    EARLY_BREAKDOWN = 1
+    RITZ_CLIPPED = 2
+    NOISE_AT_FLOOR = 3
+    JITTER_ADDED = 4
+    INTERRUPTED = 5
+    MAX_STEPS = 10
+    LINE_SEARCH_FAILED = 11
+    STAGNATED = 12
+    INDEFINITE = 13
+    BREAKDOWN = 14
+    NOT_POSITIVE_DEFINITE = 15
+    NON_FINITE = 16
+
+    @property
+    def advice(self) -> str:
+        """One sentence: the likely cause and what to change."""
+        return _ADVICE[self]
+
+    @property
+    def usable(self) -> bool:
+        """Whether the numbers that came with this status may be used."""
+        return self < Status.STAGNATED
+
+
+_ADVICE = {
+    Status.SUCCESS: "The computation met its tolerance.",
+    Status.EARLY_BREAKDOWN: (
+        "The Krylov space became invariant before the requested depth, so the result is "
+        "exact; a smaller depth is enough."
+    ),
+    Status.RITZ_CLIPPED: (
+        "Ritz values below the known lower bound were clipped; raise the noise variance "
+        "or compute in float64."
+    ),
+    Status.NOISE_AT_FLOOR: (
+        "The noise variance reached its floor: the data look noise-free at this precision. "
+        "Compute in float64, or fix the noise at a value you trust."
+    ),
+    Status.JITTER_ADDED: (
+        "The covariance was not positive definite in floating point and jitter was added "
+        "to its diagonal; raise the noise variance, remove duplicate rows, or use float64."
+    ),
+    Status.INTERRUPTED: "The run was interrupted; the best state so far is returned.",
+    Status.MAX_STEPS: "The step limit was reached before the tolerance; raise max_steps.",
+    Status.LINE_SEARCH_FAILED: (
+        "The line search found no lower value: the optimum is met to rounding, or the "
+        "objective is not smooth here. Rescale the data or try another start."
+    ),
+    Status.STAGNATED: (
+        "The residual stopped falling above the tolerance; use a stronger preconditioner, "
+        "a looser tolerance, or float64."
+    ),
+    Status.INDEFINITE: (
+        "A negative curvature was met, so the operator is not positive definite; check its "
+        "symmetry or raise the noise variance."
+    ),
+    Status.BREAKDOWN: (
+        "The iteration broke down (division by nearly zero); scale the operator or use "
+        "float64."
+    ),
+    Status.NOT_POSITIVE_DEFINITE: (
+        "No jitter up to the limit made the covariance positive definite; raise the noise "
+        "variance, remove duplicate rows, or check the kernel."
+    ),
+    Status.NON_FINITE: (
+        "NaN or infinity was met; check the inputs for overflow and the parameters for "
+        "extreme values."
+    ),
+}
+
+
+def worst(*statuses: Int[Array, "..."] | int) -> Int[Array, ""]:
+    """The most serious of several statuses, each a scalar or an array of codes."""
+    return jnp.max(jnp.stack([jnp.max(jnp.asarray(s, jnp.int32)) for s in statuses]))
+
+
+class Estimate(eqx.Module):
+    r"""A number with the size of its error.
+
+    `value` is the estimate; only it carries a gradient. `samples` are per-probe
+    contributions whose mean is the random part of the value (empty for a deterministic
+    computation). `error_bound` is a deterministic bound on everything that is not
+    sampling: solve residuals, truncation, rounding, jitter. `key_id` identifies the random
+    probes, so that two estimates made from the same probes are compared pair by pair.
+
+    Units are those of `value`; for a log evidence that is nats.
+    """
+
+    value: Float[Array, ""]
+    samples: Float[Array, " m"]
+    error_bound: Float[Array, ""]
+    status: Int[Array, ""]
+    key_id: Int[Array, " k"]
+
+    @classmethod
+    def exact(cls, value: Any, *, error_bound: Any = 0.0, status: Any = 0) -> "Estimate":
+        """A deterministic value: no samples, standard error zero."""
+        value = jnp.asarray(value)
+        return cls(
+            value=value,
+            samples=jnp.zeros((0,), value.dtype),
+            error_bound=jax.lax.stop_gradient(jnp.asarray(error_bound, value.dtype)),
+            status=jnp.asarray(status, jnp.int32),
+            key_id=jnp.zeros((0,), jnp.uint32),
+        )
+
+    @property
+    def stderr(self) -> Float[Array, ""]:
+        """Standard error of the mean over samples: 0 without samples, infinite with one."""
+        m = self.samples.shape[0]
+        if m == 0:
+            return jnp.zeros_like(self.value)
+        if m == 1:
+            return jnp.full_like(self.value, jnp.inf)
+        return jax.lax.stop_gradient(jnp.std(self.samples, ddof=1) / np.sqrt(m))
+
+    def interval(self, level: float = 0.95) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Interval that holds the true value with probability of at least `level`.
+
+        Student-t quantile times the standard error, widened by `error_bound`.
+        """
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level must lie strictly between 0 and 1, got {level}")
+        half = self.error_bound
+        m = self.samples.shape[0]
+        if m > 0:
+            half = half + _student_t_quantile(0.5 * (1 + level), m - 1) * self.stderr
+        return self.value - half, self.value + half
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        """Difference: paired sample by sample when both used the same probes."""
+        return _combine(self, other, -1.0)
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        """Sum: paired sample by sample when both used the same probes."""
+        return _combine(self, other, 1.0)
+
+    def __repr__(self) -> str:
+        if isinstance(self.value, jax.core.Tracer):
+            return f"Estimate({self.value!r})"
+        text = f"{float(self.value):.6g}"
+        if self.samples.shape[0]:
+            text += f" +- {float(self.stderr):.2g}"
+        return f"Estimate({text}, bound {float(self.error_bound):.1g}, {Status(int(self.status)).name})"
+
+
+def _combine(a: Estimate, b: Estimate, sign: float) -> Estimate:
+    paired = _same_probes(a, b)
+    if paired or a.samples.shape[0] == 0 or b.samples.shape[0] == 0:
+        samples = _add_samples(a.samples, b.samples, sign)
+        key_id = a.key_id if a.samples.shape[0] else b.key_id
+    else:
+        samples, key_id = _independent(a, b, sign), jnp.zeros((0,), jnp.uint32)
+    return Estimate(
+        value=a.value + sign * b.value,
+        samples=samples,
+        error_bound=a.error_bound + b.error_bound,
+        status=worst(a.status, b.status),
+        key_id=key_id,
+    )
+
+
+def _same_probes(a: Estimate, b: Estimate) -> bool:
+    if a.samples.shape != b.samples.shape or a.key_id.shape != b.key_id.shape:
+        return False
+    if a.key_id.shape[0] == 0 or isinstance(a.key_id, jax.core.Tracer):
+        return False
+    return bool(np.array_equal(np.asarray(a.key_id), np.asarray(b.key_id)))
+
+
+def _add_samples(a: Array, b: Array, sign: float) -> Array:
+    if a.shape[0] == 0:
+        return sign * b
+    return a if b.shape[0] == 0 else a + sign * b
+
+
+def _independent(a: Estimate, b: Estimate, sign: float) -> Array:
+    """Samples whose mean and standard error are those of independent a and sign * b.
+
+    The smaller degrees of freedom are kept: few samples, wide interval.
+    """
+    few = a if a.samples.shape[0] <= b.samples.shape[0] else b
+    m = few.samples.shape[0]
+    mean = jnp.mean(a.samples) + sign * jnp.mean(b.samples)
+    centred = few.samples - jnp.mean(few.samples)
+    spread = jnp.sqrt(a.stderr**2 + b.stderr**2)
+    scale = jnp.where(few.stderr > 0, spread / jnp.where(few.stderr > 0, few.stderr, 1.0), 0.0)
+    return jax.lax.stop_gradient(mean + centred * scale) if m > 1 else jnp.full((1,), mean)
+
+
+def _student_t_quantile(p: float, dof: int) -> Array:
+    """Quantile of Student's t for p > 1/2, by bisection on the incomplete beta function."""
+    if dof <= 0:
+        return jnp.asarray(jnp.inf)
+
+    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = bracket
+        middle = 0.5 * (low + high)
+        cdf = 1.0 - 0.5 * betainc(0.5 * dof, 0.5, dof / (dof + middle * middle))
+        return jnp.where(cdf < p, middle, low), jnp.where(cdf < p, high, middle)
+
+    low, high = jax.lax.fori_loop(0, 60, halve, (jnp.asarray(0.0), jnp.asarray(1e4)))
+    return 0.5 * (low + high)
+
+
+class Event(NamedTuple):
+    """One step of a long computation, handed to a progress callback."""
+
+    stage: str
+    step: int
+    total: int | None
+    value: float
+    message: str = ""
+
+
+Progress = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The progress callback that ignores every event."""
+    del event
