@@ -1,0 +1,1 @@
+"""Measurements of gpkit against other packages: run with ``python -m benchmarks``."""

@@ -1,0 +1,1 @@
+"""Scripts that made the numbers in ``tests/oracles``: ``python -m benchmarks.oracles.NAME``."""
