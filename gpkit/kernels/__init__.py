@@ -6,7 +6,16 @@ from gpkit.kernels.base import Constant as Constant
 from gpkit.kernels.base import Product as Product
 from gpkit.kernels.base import Scale as Scale
 from gpkit.kernels.base import Sum as Sum
+from gpkit.kernels.categorical import Exchangeable as Exchangeable
+from gpkit.kernels.categorical import Hamming as Hamming
 from gpkit.kernels.columns import Columns as Columns
+from gpkit.kernels.nonstationary import ArcCosine as ArcCosine
+from gpkit.kernels.nonstationary import ChangePoint as ChangePoint
+from gpkit.kernels.nonstationary import Linear as Linear
+from gpkit.kernels.nonstationary import Polynomial as Polynomial
+from gpkit.kernels.periodic import Cosine as Cosine
+from gpkit.kernels.periodic import Periodic as Periodic
+from gpkit.kernels.periodic import SpectralMixture as SpectralMixture
 from gpkit.kernels.stationary import RBF as RBF
 from gpkit.kernels.stationary import AbstractStationary as AbstractStationary
 from gpkit.kernels.stationary import Matern12 as Matern12

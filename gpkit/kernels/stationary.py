@@ -11,7 +11,7 @@ and second derivatives at zero distance are the limits and not NaN (or a silent 
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, final
 
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, Float, PyTree
 from gpkit.kernels.base import AbstractKernel, per_column, read
+from gpkit.kernels.derivatives import over, root, with_derivatives
 from gpkit.kernels.distance import squared_distance
 from gpkit.params import bounded, positive
 
@@ -52,66 +53,44 @@ class AbstractStationary(AbstractKernel):
         return self.profile(jnp.zeros(X.shape[:1], lengthscale.dtype))
 
 
-def with_derivatives(
-    f: Callable[[Array], Array], df: Callable[[Array], Array], ddf: Callable[[Array], Array]
-) -> Callable[[Array], Array]:
-    """The function `f` that differentiates to `df`, which differentiates to `ddf`."""
-    first = jax.custom_jvp(df)
-    first.defjvps(lambda ds, out, s: ddf(s) * ds)
-    value = jax.custom_jvp(f)
-    value.defjvps(lambda ds, out, s: first(s) * ds)
-    return value
-
-
-def _root(s: Array) -> Array:
-    """Square root whose derivative at zero is 0 instead of infinity."""
-    safe = jnp.where(s > 0, s, 1.0)
-    return jnp.where(s > 0, jnp.sqrt(safe), 0.0)
-
-
-def _over_root(value: Array, a: Array) -> Array:
-    """``value / a`` and 0 at ``a == 0``: there the factor (ds)^2 makes the product vanish."""
-    return jnp.where(a > 0, value / jnp.where(a > 0, a, 1.0), 0.0)
-
-
 def _matern12_slope(s: Array) -> Array:
-    a = _root(s)
-    return -0.5 * _over_root(jnp.exp(-a), a)
+    a = root(s)
+    return -0.5 * over(jnp.exp(-a), a)
 
 
 def _matern12_curvature(s: Array) -> Array:
-    a = _root(s)
-    return 0.25 * _over_root((1 + a) * jnp.exp(-a), a * a * a)
+    a = root(s)
+    return 0.25 * over((1 + a) * jnp.exp(-a), a * a * a)
 
 
 def _matern32(s: Array) -> Array:
-    a = _root(3 * s)
+    a = root(3 * s)
     return (1 + a) * jnp.exp(-a)
 
 
 def _matern32_curvature(s: Array) -> Array:
-    a = _root(3 * s)
-    return 2.25 * _over_root(jnp.exp(-a), a)
+    a = root(3 * s)
+    return 2.25 * over(jnp.exp(-a), a)
 
 
 def _matern52(s: Array) -> Array:
-    a = _root(5 * s)
+    a = root(5 * s)
     return (1 + a + a * a / 3) * jnp.exp(-a)
 
 
 def _matern52_slope(s: Array) -> Array:
-    a = _root(5 * s)
+    a = root(5 * s)
     return (-5 / 6) * (1 + a) * jnp.exp(-a)
 
 
 matern12_profile = with_derivatives(
-    lambda s: jnp.exp(-_root(s)), _matern12_slope, _matern12_curvature
+    lambda s: jnp.exp(-root(s)), _matern12_slope, _matern12_curvature
 )
 matern32_profile = with_derivatives(
-    _matern32, lambda s: -1.5 * jnp.exp(-_root(3 * s)), _matern32_curvature
+    _matern32, lambda s: -1.5 * jnp.exp(-root(3 * s)), _matern32_curvature
 )
 matern52_profile = with_derivatives(
-    _matern52, _matern52_slope, lambda s: (25 / 12) * jnp.exp(-_root(5 * s))
+    _matern52, _matern52_slope, lambda s: (25 / 12) * jnp.exp(-root(5 * s))
 )
 
 
