@@ -1,0 +1,123 @@
+"""`fit`: the best of several runs, kept whatever happens."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gpkit._types import Array, Float, Inputs, Targets
+from gpkit.checks import check_data
+from gpkit.fitting.loop import History, Run, run
+from gpkit.fitting.padding import Rows, pad_rows
+from gpkit.fitting.problem import Problem, make_problem
+from gpkit.fitting.start import data_start, random_start
+from gpkit.model import GP
+from gpkit.params import num_parameters
+from gpkit.results import Progress, Status, silent
+from gpkit.solvers.base import AbstractSolver
+from gpkit.solvers.dense import Dense
+
+
+class FitResult(NamedTuple):
+    """The best model of a fit.
+
+    - `model`: with the best parameters found.
+    - `log_density`: log evidence plus log prior of that model, in nats.
+    - `status`: `Status` of the best run, or of its evaluation where that is worse.
+    - `history`: arrays of the best run, one entry per step.
+    - `runs`: every run in order; the first starts at the model as given.
+    """
+
+    model: GP
+    log_density: float
+    status: Status
+    history: History
+    runs: tuple[Run, ...]
+
+
+def fit(
+    model: GP,
+    X: Inputs,
+    y: Targets,
+    *,
+    optimizer: Any = "lbfgs",
+    solver: AbstractSolver | None = None,
+    noise_variance: Float[Array, " n"] | None = None,
+    n_restarts: int = 0,
+    max_steps: int = 200,
+    tol: float = 1e-3,
+    key: Array | None = None,
+    progress: Progress = silent,
+) -> FitResult:
+    """Maximise the log evidence plus the log prior over the trainable parameters.
+
+    Without priors in the model this is type-II maximum likelihood, with priors the maximum a
+    posteriori. A host loop: not traceable.
+
+    **Arguments:**
+
+    - `optimizer`: "lbfgs" (limited-memory BFGS with a Wolfe line search), any Optax gradient
+      transformation, or None to keep the parameters as they are.
+    - `n_restarts`: runs after the one that starts at the model's own values: the first of
+      them starts at values read off the data, the others at random. They run one after
+      another, and the best of all is kept.
+    - `max_steps`, `tol`: a run stops after `max_steps`, or when five steps together improve
+      the value by less than `tol` nats.
+    - `key`: needed for two or more restarts, and by solvers with random probes.
+    - `progress`: called with an `Event` after every step.
+
+    Ctrl-C ends the fit with the best state so far and status INTERRUPTED.
+
+    **Raises:** ValueError where shapes do not fit or a needed key is missing.
+    """
+    X, y = check_data(X, y, noise_variance=noise_variance)
+    if n_restarts > 1 and key is None:
+        raise ValueError("n_restarts > 1 draws random starts: pass key=jax.random.key(0)")
+    rows = pad_rows(X, y, noise_variance)
+    solver = solver or Dense()
+    problem = make_problem(model, rows, solver, key)
+    if optimizer is None or num_parameters(model) == 0:
+        return _as_given(model, problem)
+    runs: list[Run] = []
+    for number, start in enumerate(_starts(model, rows, n_restarts, key)):
+        runs.append(
+            run(
+                problem,
+                make_problem(start, rows, solver, key).start,
+                optimizer=optimizer,
+                max_steps=max_steps,
+                tol=tol,
+                progress=progress,
+                stage=f"run {number + 1} of {n_restarts + 1}",
+            )
+        )
+        if runs[-1].status == Status.INTERRUPTED:
+            break
+    return _best(problem, tuple(runs))
+
+
+def _starts(model: GP, rows: Rows, n_restarts: int, key: Array | None) -> Iterator[GP]:
+    """As given, then read off the data, then random: made one by one, when needed."""
+    yield model
+    if n_restarts > 0:
+        yield data_start(model, rows)
+    for number in range(1, n_restarts):
+        yield random_start(model, rows, jax.random.fold_in(key, number))
+
+
+def _as_given(model: GP, problem: Problem) -> FitResult:
+    at = problem.evaluate(problem.start)
+    status = Status(at.status) if at.finite else Status.NON_FINITE
+    only = History(
+        np.array([at.value]), np.array([np.linalg.norm(at.gradient)]), np.array([1]), np.zeros(1)
+    )
+    return FitResult(model, -at.value, status, only, ())
+
+
+def _best(problem: Problem, runs: tuple[Run, ...]) -> FitResult:
+    interrupted = runs[-1].status == Status.INTERRUPTED
+    best = min(runs, key=lambda r: r.value if np.isfinite(r.value) else np.inf)
+    status = Status.INTERRUPTED if interrupted else best.status
+    status = max(status, Status(best.evaluation_status))
+    return FitResult(problem.model_at(best.x), -best.value, Status(status), best.history, runs)

@@ -1,0 +1,177 @@
+"""One run of an optimiser from one start: a host loop around compiled steps."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from gpkit.fitting.line_search import line_search
+from gpkit.fitting.problem import Evaluation, Problem
+from gpkit.results import Event, Progress, Status
+
+# The value must move by less than the tolerance over this many steps. Relevance ridges
+# keep the gradient norm up long after the value has settled, so the gradient is no guide.
+_WINDOW = 5
+_MEMORY = 10
+
+
+class History(NamedTuple):
+    """What happened at every accepted step, as arrays; values in nats, lower is better."""
+
+    value: np.ndarray
+    gradient_norm: np.ndarray
+    num_evaluations: np.ndarray
+    seconds: np.ndarray
+
+
+class Run(NamedTuple):
+    """One run: where it began and ended, and why it stopped."""
+
+    x: np.ndarray
+    value: float
+    start_value: float
+    status: Status
+    evaluation_status: int
+    history: History
+
+
+class _Point(NamedTuple):
+    x: np.ndarray
+    at: Evaluation
+    num_evaluations: int
+
+
+Stepper = Callable[[Problem, _Point], Iterator[_Point | Status]]
+
+
+def run(
+    problem: Problem,
+    start: np.ndarray,
+    *,
+    optimizer: Any = "lbfgs",
+    max_steps: int = 200,
+    tol: float = 1e-3,
+    progress: Progress,
+    stage: str = "fit",
+) -> Run:
+    """Minimise from one start until the value settles; the best point seen is kept.
+
+    Stops when the best value has improved by less than `tol` nats over five steps, after
+    `max_steps`, on a failed line search, or on Ctrl-C (status INTERRUPTED).
+    """
+    steps = lbfgs_steps if optimizer == "lbfgs" else _optax_steps(optimizer)
+    clock = time.perf_counter()
+    trace: list[tuple[float, float, int, float]] = []
+    best: _Point | None = None
+    status = Status.MAX_STEPS
+    start_value = np.inf
+    try:
+        best = _Point(start, problem.evaluate(start), 1)
+        start_value = best.at.value
+        trace.append((start_value, _norm(best), 1, time.perf_counter() - clock))
+        if not best.at.finite:
+            return _finish(best, start_value, Status.NON_FINITE, trace)
+        lowest = [start_value]
+        stream = steps(problem, best)
+        for number in range(1, max_steps + 1):
+            outcome = next(stream)
+            if isinstance(outcome, Status):
+                status = outcome
+                break
+            if outcome.at.value < best.at.value:
+                best = outcome
+            lowest.append(best.at.value)
+            trace.append(
+                (outcome.at.value, _norm(outcome), outcome.num_evaluations, time.perf_counter() - clock)
+            )
+            progress(Event(stage, number, max_steps, -best.at.value))
+            if len(lowest) > _WINDOW and lowest[-1 - _WINDOW] - lowest[-1] < tol:
+                status = Status.SUCCESS
+                break
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        status = Status.INTERRUPTED
+    return _finish(best, start_value, status, trace)
+
+
+def lbfgs_steps(problem: Problem, point: _Point) -> Iterator[_Point | Status]:
+    """L-BFGS directions by `optax.scale_by_lbfgs`, step lengths by `line_search`.
+
+    A direction that leads nowhere is replaced once by steepest descent with a fresh memory;
+    if that fails too, the status is LINE_SEARCH_FAILED, or SUCCESS at a stationary point.
+    """
+    state, fresh = _lbfgs_start(point.x.size), True
+    while True:
+        direction, state = _lbfgs_direction(point, state)
+        # Without curvature yet the scale is unknown: the first step moves by at most 1.
+        length = min(1.0, 1.0 / max(float(np.linalg.norm(direction)), 1e-300)) if fresh else 1.0
+        found = line_search(problem.evaluate, point.x, point.at, direction, length)
+        if found.step is not None:
+            point = _Point(found.step.x, found.step.at, found.num_evaluations)
+            fresh = False
+            yield point
+        elif fresh:
+            flat = _norm(point) <= 1e-6 * max(1.0, abs(point.at.value))
+            yield Status.SUCCESS if flat else Status.LINE_SEARCH_FAILED
+        else:
+            state, fresh = _lbfgs_start(point.x.size), True
+
+
+_transform = optax.scale_by_lbfgs(memory_size=_MEMORY)
+
+
+@jax.jit
+def _lbfgs_update(gradient: Any, state: Any, x: Any) -> tuple[Any, Any]:
+    return _transform.update(gradient, state, x)
+
+
+def _lbfgs_start(size: int) -> Any:
+    return _transform.init(jnp.zeros(size))
+
+
+def _lbfgs_direction(point: _Point, state: Any) -> tuple[np.ndarray, Any]:
+    scaled, state = _lbfgs_update(jnp.asarray(point.at.gradient), state, jnp.asarray(point.x))
+    return -np.asarray(scaled, np.float64), state
+
+
+def _optax_steps(optimizer: Any) -> Stepper:
+    """Steps of any Optax gradient transformation, line searches included.
+
+    The transformation sees the trainable parameters as one flat unconstrained vector.
+    """
+    transform = optax.with_extra_args_support(optimizer)
+
+    def steps(problem: Problem, point: _Point) -> Iterator[_Point | Status]:
+        @jax.jit
+        def step(x: Any, state: Any, value: Any, gradient: Any) -> tuple[Any, Any]:
+            updates, state = transform.update(
+                gradient, state, x, value=value, grad=gradient, value_fn=problem.traced
+            )
+            return optax.apply_updates(x, updates), state
+
+        x = jnp.asarray(point.x)
+        state = transform.init(x)
+        while True:
+            x, state = step(x, state, jnp.asarray(point.at.value), jnp.asarray(point.at.gradient))
+            point = _Point(np.asarray(x, np.float64), problem.evaluate(np.asarray(x)), 1)
+            if not point.at.finite:
+                yield Status.NON_FINITE
+                return
+            yield point
+
+    return steps
+
+
+def _norm(point: _Point) -> float:
+    return float(np.linalg.norm(point.at.gradient))
+
+
+def _finish(best: _Point, start_value: float, status: Status, trace: list) -> Run:
+    columns = [np.asarray(c) for c in zip(*trace, strict=True)]
+    history = History(*columns)
+    return Run(best.x, best.at.value, start_value, status, best.at.status, history)

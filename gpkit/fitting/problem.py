@@ -1,0 +1,98 @@
+"""The objective of a fit as one compiled function of one flat vector."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gpkit._types import Array, PyTree
+from gpkit.fitting.padding import Rows
+from gpkit.model import GP
+from gpkit.objectives.evidence import log_evidence
+from gpkit.params import log_prior, partition
+from gpkit.solvers.base import AbstractSolver
+
+# Vectors are padded to a multiple of this, so that one compiled L-BFGS serves all models.
+_VECTOR_GRAIN = 16
+
+
+class Evaluation(NamedTuple):
+    """Value to be minimised, its gradient as a flat vector, and a `Status` code."""
+
+    value: float
+    gradient: np.ndarray
+    status: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether value and gradient may be used."""
+        return bool(np.isfinite(self.value) and np.all(np.isfinite(self.gradient)))
+
+
+class Problem(NamedTuple):
+    """A fit seen from the optimiser: minimise `evaluate(x)` over flat vectors x.
+
+    `traced` is the same value as a traceable function, for line searches inside JAX.
+    """
+
+    start: np.ndarray
+    evaluate: Callable[[np.ndarray], Evaluation]
+    traced: Callable[[Array], Array]
+    model_at: Callable[[np.ndarray], GP]
+
+
+def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | None) -> Problem:
+    """Negative log evidence minus log prior, in nats, over the trainable leaves of a model."""
+    params, rest = partition(model)
+    start, _ = ravel_pytree(params)
+    size = start.size
+    dtype = rows.X.dtype
+    padded = np.zeros(-(-max(size, 1) // _VECTOR_GRAIN) * _VECTOR_GRAIN, dtype)
+    padded[:size] = np.asarray(start)
+
+    def evaluate(x: np.ndarray) -> Evaluation:
+        value, gradient, status = _evaluate(jnp.asarray(x, dtype), params, rest, rows, solver, key)
+        return Evaluation(float(value), np.asarray(gradient, np.float64), int(status))
+
+    def traced(x: Array) -> Array:
+        return _negative(x.astype(dtype), params, rest, rows, solver, key)[0].astype(x.dtype)
+
+    def model_at(x: np.ndarray) -> GP:
+        return eqx.combine(_unflatten(jnp.asarray(x, dtype), params), rest)
+
+    return Problem(padded.astype(np.float64), evaluate, traced, model_at)
+
+
+@eqx.filter_jit
+def _evaluate(
+    x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
+) -> tuple[Array, Array, Array]:
+    objective = jax.value_and_grad(_negative, has_aux=True)
+    (value, status), gradient = objective(x, params, rest, rows, solver, key)
+    return value, gradient, status
+
+
+def _negative(
+    x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
+) -> tuple[Array, Array]:
+    model = eqx.combine(_unflatten(x, params), rest)
+    estimate = log_evidence(
+        model,
+        rows.X,
+        rows.y,
+        solver=solver,
+        noise_variance=rows.noise_variance,
+        mask=rows.mask,
+        key=key,
+    )
+    prior = log_prior(model).astype(estimate.value.dtype)
+    return -(estimate.value + prior), estimate.status
+
+
+def _unflatten(x: Array, params: PyTree) -> PyTree:
+    flat, unravel = ravel_pytree(params)
+    return unravel(x[: flat.size].astype(flat.dtype))

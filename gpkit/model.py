@@ -1,0 +1,43 @@
+"""A Gaussian process as one frozen module: kernel, mean and noise, no data, no algorithm."""
+
+from typing import Any, final
+
+import equinox as eqx
+
+from gpkit.kernels.base import AbstractKernel
+from gpkit.means import AbstractMean, Zero
+from gpkit.noise import AbstractNoise, Gaussian
+
+
+@final
+class GP(eqx.Module):
+    r"""$y_i = f(x_i) + \varepsilon_i$ with $f \sim \mathcal{GP}(m, k)$.
+
+    **Arguments:**
+
+    - `kernel`: covariance function $k$, see `gpkit.kernels`.
+    - `mean`: mean function $m$; zero by default.
+    - `noise`: distribution of $\varepsilon$; Gaussian with variance 0.1 by default.
+    """
+
+    kernel: AbstractKernel
+    mean: AbstractMean
+    noise: AbstractNoise
+
+    def __init__(
+        self,
+        kernel: AbstractKernel,
+        mean: AbstractMean | None = None,
+        noise: AbstractNoise | None = None,
+    ):
+        self.kernel = _expect(kernel, AbstractKernel, "kernel", "gpkit.kernels.RBF(1.0)")
+        self.mean = _expect(mean or Zero(), AbstractMean, "mean", "gpkit.means.Constant()")
+        self.noise = _expect(noise or Gaussian(), AbstractNoise, "noise", "gpkit.noise.Gaussian(0.1)")
+
+
+def _expect(value: Any, kind: type, name: str, example: str) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name} must be a {kind.__name__}, such as {example}; got {type(value).__name__}"
+        )
+    return value

@@ -1,0 +1,210 @@
+r"""Conditioning on data: one factorisation, many views.
+
+With $H = K(X,X) + \Sigma$, $\alpha = H^{-1}(y - m(X))$ and $k_* = k(X, x_*)$,
+
+$$\mathrm{E}[f_*] = m(x_*) + k_*^\top \alpha, \qquad
+  \mathrm{Cov}[f_*, f_*'] = k(x_*, x_*') - k_*^\top H^{-1} k_*'$$
+
+(Rasmussen and Williams 2006, equations 2.25 and 2.26). `latent` speaks of the function f,
+`predict` of a new observation, noise included.
+"""
+
+import math
+from typing import Any, NamedTuple, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import ndtri
+
+from gpkit._types import Array, Bool, Float, Inputs, Int, Targets
+from gpkit.checks import check_data, check_inputs
+from gpkit.linalg.cholesky import cholesky
+from gpkit.model import GP
+from gpkit.operators.covariance import covariance
+from gpkit.operators.tiles import gram
+from gpkit.solvers.base import AbstractFactor, AbstractSolver
+from gpkit.solvers.dense import Dense
+
+# Test rows per step: the cross-covariance of one step is this many columns of n entries.
+_BATCH = 1024
+
+
+class Moments(NamedTuple):
+    """Mean and variance of each row, each of shape (m,) or (m, t)."""
+
+    mean: Float[Array, "m ..."]
+    variance: Float[Array, "m ..."]
+
+
+@final
+class Posterior(eqx.Module):
+    """A model conditioned on data; made by `condition`."""
+
+    model: GP
+    X: Inputs
+    residual: Float[Array, "n ..."]
+    weights: Float[Array, "n ..."]
+    factor: AbstractFactor
+    mask: Bool[Array, " n"] | None
+
+    @property
+    def status(self) -> Int[Array, ""]:
+        """`Status` code of the factorisation."""
+        return self.factor.status
+
+    def latent(self, X_new: Inputs) -> Moments:
+        """Mean and variance of the function at new rows, in batches of rows.
+
+        Variances are never negative. Memory: 1,024 rows times n.
+        """
+        return _latent(self, self._check(X_new))
+
+    def predict(self, X_new: Inputs, *, noise_variance: Any = None) -> Moments:
+        """Mean and variance of a new observation: `latent` plus the noise at the new rows.
+
+        `noise_variance` are known variances of the new rows, added to the model's noise.
+        """
+        X_new = self._check(X_new)
+        mean, variance = _latent(self, X_new)
+        noise = self._noise(X_new, noise_variance)
+        return Moments(mean, variance + (noise[:, None] if variance.ndim == 2 else noise))
+
+    def mean(self, X_new: Inputs) -> Float[Array, "m ..."]:
+        """Mean alone: no triangular solve."""
+        return _mean(self, self._check(X_new))
+
+    def covariance(self, X_new: Inputs) -> Float[Array, "m m"]:
+        """Joint covariance of the function at new rows (the same for every target)."""
+        X_new = self._check(X_new)
+        cross = _cross(self, X_new)
+        full = gram(self.model.kernel, X_new, X_new) - self.factor.inner(cross)
+        return 0.5 * (full + full.T)
+
+    def quantiles(
+        self, X_new: Inputs, levels: Any, *, noise_variance: Any = None
+    ) -> Float[Array, "m ... q"]:
+        """Quantiles of a new observation; `levels` between 0 and 1, shape (q,)."""
+        levels = jnp.asarray(levels, self.X.dtype)
+        if not isinstance(levels, jax.core.Tracer) and not bool(
+            jnp.all((levels > 0) & (levels < 1))
+        ):
+            raise ValueError(f"levels must lie strictly between 0 and 1, got {levels}")
+        mean, variance = self.predict(X_new, noise_variance=noise_variance)
+        return mean[..., None] + jnp.sqrt(variance)[..., None] * ndtri(levels)
+
+    def sample(
+        self, X_new: Inputs, *, num_samples: int, key: Array
+    ) -> Float[Array, "s m ..."]:
+        """Joint draws of the function at new rows: shape (num_samples, m) or (.., m, t)."""
+        X_new = self._check(X_new)
+        mean = self.mean(X_new)
+        # A posterior covariance is often singular; the ladder's jitter is of rounding size.
+        root = cholesky(self.covariance(X_new)).factor
+        noise = jax.random.normal(key, (num_samples, *mean.shape), mean.dtype)
+        return mean + jnp.einsum("ij,sj...->si...", root, noise)
+
+    def leave_one_out(self) -> Moments:
+        r"""Mean and variance of each observation given all others.
+
+        $\mu_i = y_i - \alpha_i / (H^{-1})_{ii}$ and $\sigma_i^2 = 1 / (H^{-1})_{ii}$, with
+        the hyperparameters held fixed (Rasmussen and Williams 2006, equation 5.12). The
+        means here are of the residual y - m(X) plus m(X), so they are on the scale of y.
+        """
+        precision = self.factor.inverse_diagonal()
+        if self.weights.ndim == 2:
+            precision = jnp.broadcast_to(precision[:, None], self.weights.shape)
+        targets = self.residual + _prior_mean(self.model, self.X, self.residual.ndim)
+        return Moments(targets - self.weights / precision, 1.0 / precision)
+
+    def _check(self, X_new: Any) -> Array:
+        X_new = check_inputs(X_new, name="X_new")
+        if X_new.shape[1] != self.X.shape[1]:
+            raise ValueError(
+                f"X_new has {X_new.shape[1]} columns, the training inputs have {self.X.shape[1]}"
+            )
+        return X_new.astype(self.X.dtype)
+
+    def _noise(self, X_new: Array, noise_variance: Any) -> Array:
+        noise = self.model.noise.diagonal(X_new)
+        if noise_variance is None:
+            return noise
+        known = jnp.asarray(noise_variance, noise.dtype)
+        if known.shape not in ((), noise.shape):
+            raise ValueError(
+                f"noise_variance must have shape ({X_new.shape[0]},), got {known.shape}"
+            )
+        return noise + known
+
+
+def condition(
+    model: GP,
+    X: Inputs,
+    y: Targets,
+    *,
+    solver: AbstractSolver | None = None,
+    noise_variance: Float[Array, " n"] | None = None,
+    mask: Bool[Array, " n"] | None = None,
+    key: Array | None = None,
+) -> Posterior:
+    """The posterior of a model given data: arguments as in `log_evidence`."""
+    X, y = check_data(X, y, noise_variance=noise_variance, mask=mask)
+    return _condition(model, X, y, solver or Dense(), noise_variance, mask, key)
+
+
+@eqx.filter_jit
+def _condition(
+    model: GP, X: Array, y: Array, solver: AbstractSolver, noise: Any, mask: Any, key: Any
+) -> Posterior:
+    H = covariance(model, X, noise_variance=noise, mask=mask)
+    residual = y - _prior_mean(model, X, y.ndim)
+    if mask is not None:
+        residual = jnp.where(mask if y.ndim == 1 else mask[:, None], residual, 0.0)
+    factor = solver.factorise(H, key=key)
+    return Posterior(model, X, residual, factor.solve(residual), factor, mask)
+
+
+def _prior_mean(model: GP, X: Array, ndim: int) -> Array:
+    mean = model.mean(X)
+    return mean[:, None] if ndim > mean.ndim else mean
+
+
+def _cross(posterior: Posterior, X_new: Array) -> Array:
+    cross = posterior.model.kernel.gram(posterior.X, X_new)
+    if posterior.mask is not None:
+        cross = jnp.where(posterior.mask[:, None], cross, 0.0)
+    return cross
+
+
+@eqx.filter_jit
+def _mean(posterior: Posterior, X_new: Array) -> Array:
+    prior = _prior_mean(posterior.model, X_new, posterior.weights.ndim)
+    return prior + _by_rows(lambda x: _cross(posterior, x).T @ posterior.weights, X_new)
+
+
+@eqx.filter_jit
+def _latent(posterior: Posterior, X_new: Array) -> Moments:
+    def moments(x: Array) -> tuple[Array, Array]:
+        cross = _cross(posterior, x)
+        prior = posterior.model.kernel.diagonal(x)
+        # Rounding can push a variance that is zero below it.
+        variance = jnp.maximum(prior - posterior.factor.quadratic(cross), 0.0)
+        return cross.T @ posterior.weights, variance
+
+    update, variance = _by_rows(moments, X_new)
+    mean = _prior_mean(posterior.model, X_new, posterior.weights.ndim) + update
+    if mean.ndim == 2:
+        variance = jnp.broadcast_to(variance[:, None], mean.shape)
+    return Moments(mean, variance)
+
+
+def _by_rows(f: Any, X_new: Array) -> Any:
+    """f over batches of rows; the last batch is padded with rows that are cut off again."""
+    m, d = X_new.shape
+    batch = min(m, _BATCH)
+    count = math.ceil(m / batch)
+    if count == 1:
+        return f(X_new)
+    padded = jnp.pad(X_new, ((0, count * batch - m), (0, 0)), mode="edge")
+    out = jax.lax.map(f, padded.reshape(count, batch, d))
+    return jax.tree.map(lambda a: a.reshape(count * batch, *a.shape[2:])[:m], out)
