@@ -3,8 +3,10 @@
 from typing import Any, final
 
 import equinox as eqx
+import numpy as np
 
 from gpkit.kernels.base import AbstractKernel
+from gpkit.kernels.transforms import Select
 from gpkit.means import AbstractMean, Zero
 from gpkit.noise import AbstractNoise, Gaussian
 
@@ -33,6 +35,16 @@ class GP(eqx.Module):
         self.kernel = _expect(kernel, AbstractKernel, "kernel", "gpkit.kernels.RBF(1.0)")
         self.mean = _expect(mean or Zero(), AbstractMean, "mean", "gpkit.means.Constant()")
         self.noise = _expect(noise or Gaussian(), AbstractNoise, "noise", "gpkit.noise.Gaussian(0.1)")
+
+
+def seen_columns(model: GP, path: str, d: int) -> np.ndarray:
+    """Columns of X, of d, that the parameter or module at a dotted path works on."""
+    seen, node = np.arange(d), model
+    for part in path.split("."):
+        node = node[int(part)] if isinstance(node, tuple) else getattr(node, part)
+        if isinstance(node, Select):
+            seen = seen[np.asarray(node.columns)]
+    return seen
 
 
 def _expect(value: Any, kind: type, name: str, example: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from gpkit._types import Array, Float, Inputs, Targets
 from gpkit.checks import check_data
 from gpkit.fitting.loop import History, Run, run
-from gpkit.fitting.padding import Rows, pad_rows
+from gpkit.padding import Rows, pad_rows
 from gpkit.fitting.problem import Problem, make_problem
 from gpkit.fitting.start import data_start, random_start
 from gpkit.model import GP

@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gpkit._types import Array, PyTree
-from gpkit.fitting.padding import Rows
+from gpkit.padding import Rows
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence
 from gpkit.params import log_prior, partition

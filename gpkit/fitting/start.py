@@ -6,9 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpkit.fitting.padding import Rows
-from gpkit.kernels.transforms import Select
-from gpkit.model import GP
+from gpkit.padding import Rows
+from gpkit.model import GP, seen_columns
 from gpkit.params import AbstractParameter, map_parameters, val
 
 # Rows looked at: spreads and periods need no more.
@@ -49,7 +48,7 @@ class _Table:
         self, model: GP, path: str, parameter: AbstractParameter, rng: np.random.Generator | None
     ) -> AbstractParameter:
         name = path.removesuffix(".inner").rpartition(".")[2]
-        columns = self.X[:, _columns(model, path, self.X.shape[1])]
+        columns = self.X[:, seen_columns(model, path, self.X.shape[1])]
         rule = _RULES.get("noise" if path.startswith("noise.") else name, _leave)
         shape = np.shape(val(parameter))
         value = rule(self, parameter, columns, shape, rng)
@@ -57,16 +56,6 @@ class _Table:
             return parameter
         value = np.broadcast_to(value, shape).astype(np.asarray(parameter.raw).dtype)
         return parameter.at(value)
-
-
-def _columns(model: GP, path: str, d: int) -> np.ndarray:
-    """Columns of X that the node at the end of a path sees."""
-    seen, node = np.arange(d), model
-    for part in path.split("."):
-        node = node[int(part)] if isinstance(node, tuple) else getattr(node, part)
-        if isinstance(node, Select):
-            seen = seen[np.asarray(node.columns)]
-    return seen
 
 
 Rule = Callable[[_Table, AbstractParameter, np.ndarray, tuple, Any], Any]

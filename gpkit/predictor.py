@@ -1,0 +1,124 @@
+"""A posterior on the scale of the table: what estimators, the command and model files hold."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtri
+
+from gpkit._types import PyTree
+from gpkit.data import Encoder, TargetScaler
+from gpkit.padding import bucket
+from gpkit.posterior import Posterior
+
+Table = Any
+
+
+class Prediction(NamedTuple):
+    """Mean and standard deviation of every row, in original units: (m,) or (m, t)."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+
+def on_host(tree: PyTree) -> PyTree:
+    """The tree with NumPy leaves: what outlives a float64 context unharmed, and pickles."""
+    return jax.tree.map(np.asarray, tree)
+
+
+def on_device(tree: PyTree) -> PyTree:
+    """The tree with JAX leaves, in the precision of the surrounding context."""
+    return jax.tree.map(jnp.asarray, tree)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """Encoder, target scaler and posterior: a table in original units in, predictions out.
+
+    All arrays are NumPy; every method computes in float64 and returns NumPy in original
+    units. A prediction speaks of a new observation, noise included, except in `latent`.
+
+    - `encoder`, `scaler`: fitted on the training rows.
+    - `posterior`: on the encoded, standardised (and padded) training rows.
+    - `num_rows`: training rows that the posterior holds.
+    - `targets`: names of the targets.
+    """
+
+    encoder: Encoder
+    scaler: TargetScaler
+    posterior: Posterior
+    num_rows: int
+    targets: tuple[str, ...] = ("y",)
+
+    def predict(self, table: Table, *, noise_variance: Any = None) -> Prediction:
+        """Mean and standard deviation of new observations.
+
+        `noise_variance` are known variances of these rows, in squared original units.
+        """
+        known = None if noise_variance is None else self._known_noise(noise_variance)
+        with self._rows(table) as (posterior, X, m):
+            mean, variance = posterior.predict(X)
+            mean, variance = np.asarray(mean)[:m], np.asarray(variance)[:m]
+        if known is not None:
+            variance = variance + known
+        return self._original(mean, variance)
+
+    def latent(self, table: Table) -> Prediction:
+        """Mean and standard deviation of the function itself, without noise."""
+        with self._rows(table) as (posterior, X, m):
+            mean, variance = posterior.latent(X)
+            return self._original(np.asarray(mean)[:m], np.asarray(variance)[:m])
+
+    def mean(self, table: Table) -> np.ndarray:
+        """Mean alone: cheaper than `predict`."""
+        with self._rows(table) as (posterior, X, m):
+            return self.scaler.mean(np.asarray(posterior.mean(X))[:m])
+
+    def quantiles(self, table: Table, levels: Any) -> np.ndarray:
+        """Quantiles of new observations at levels between 0 and 1: shape (m, ..., q)."""
+        levels = np.atleast_1d(np.asarray(levels, float))
+        if not np.all((levels > 0) & (levels < 1)):
+            raise ValueError(f"levels must lie strictly between 0 and 1, got {levels}")
+        mean, std = self.predict(table)
+        with jax.enable_x64(True):
+            z = np.asarray(ndtri(jnp.asarray(levels)))
+        return mean[..., None] + std[..., None] * z
+
+    def covariance(self, table: Table) -> np.ndarray:
+        """Joint covariance of new observations, in squared original units: (m, m) or (m, m, t)."""
+        with self._rows(table) as (posterior, X, m):
+            noise = np.diag(np.asarray(posterior.model.noise.diagonal(X)))
+            joint = np.asarray(posterior.covariance(X)) + noise
+        return self.scaler.covariance(joint[:m, :m])
+
+    def sample(self, table: Table, *, num_samples: int, seed: int) -> np.ndarray:
+        """Joint draws of new observations, in original units: (num_samples, m) or (.., m, t)."""
+        with self._rows(table) as (posterior, X, m):
+            first, second = jax.random.split(jax.random.key(seed))
+            draws = posterior.sample(X, num_samples=num_samples, key=first)
+            std = jnp.sqrt(posterior.model.noise.diagonal(X))
+            std = std if draws.ndim == 2 else std[:, None]
+            draws = draws + std * jax.random.normal(second, draws.shape, draws.dtype)
+            return self.scaler.samples(np.asarray(draws)[:, :m])
+
+    @contextmanager
+    def _rows(self, table: Table) -> Iterator[tuple[Posterior, Any, int]]:
+        """Posterior and encoded rows as JAX arrays in float64, and the number of rows.
+
+        Rows are padded to a common size, so that tables of like size share a program.
+        """
+        X = self.encoder.encode(table)
+        m = X.shape[0]
+        padded = np.concatenate([X, np.repeat(X[-1:], bucket(m) - m, axis=0)])
+        with jax.enable_x64(True):
+            yield on_device(self.posterior), jnp.asarray(padded), m
+
+    def _original(self, mean: np.ndarray, variance: np.ndarray) -> Prediction:
+        return Prediction(self.scaler.mean(mean), self.scaler.std(np.sqrt(variance)))
+
+    def _known_noise(self, noise_variance: Any) -> np.ndarray:
+        return self.scaler.noise_variance(noise_variance)
