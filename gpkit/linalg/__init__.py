@@ -4,3 +4,9 @@ from gpkit.linalg.cholesky import Cholesky as Cholesky
 from gpkit.linalg.cholesky import cholesky as cholesky
 from gpkit.linalg.inverse import spd_inverse as spd_inverse
 from gpkit.linalg.inverse import triangular_inverse as triangular_inverse
+from gpkit.linalg.cg import cg as cg
+from gpkit.linalg.cg import quadratic_form as quadratic_form
+from gpkit.linalg.cg_loop import CG as CG
+from gpkit.linalg.implicit import with_stored_gradient as with_stored_gradient
+from gpkit.linalg.lanczos import Lanczos as Lanczos
+from gpkit.linalg.lanczos import lanczos as lanczos
