@@ -9,6 +9,8 @@ from gpkit.kernels.base import Sum as Sum
 from gpkit.kernels.categorical import Exchangeable as Exchangeable
 from gpkit.kernels.categorical import Hamming as Hamming
 from gpkit.kernels.columns import Columns as Columns
+from gpkit.kernels.grammar import parse as parse
+from gpkit.kernels.grammar import to_expression as to_expression
 from gpkit.kernels.nonstationary import ArcCosine as ArcCosine
 from gpkit.kernels.nonstationary import ChangePoint as ChangePoint
 from gpkit.kernels.nonstationary import Linear as Linear
@@ -23,6 +25,7 @@ from gpkit.kernels.stationary import Matern32 as Matern32
 from gpkit.kernels.stationary import Matern52 as Matern52
 from gpkit.kernels.stationary import PoweredExponential as PoweredExponential
 from gpkit.kernels.stationary import RationalQuadratic as RationalQuadratic
+from gpkit.kernels.syntax import GrammarError as GrammarError
 from gpkit.kernels.transforms import Function as Function
 from gpkit.kernels.transforms import Select as Select
 from gpkit.kernels.transforms import Warp as Warp

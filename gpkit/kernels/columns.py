@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -50,3 +51,19 @@ class Columns(NamedTuple):
         # One column, or equal scales, must come back without rounding.
         same = len({self.scale[i] for i in sources}) == 1
         return self.scale[sources[0]] if same else math.exp(sum(logs) / len(logs))
+
+    def take(self, sources: Sequence[int]) -> "Columns":
+        """These source columns alone, as they stand in a matrix of their columns."""
+        starts = [0]
+        for i in sources:
+            starts.append(starts[-1] + len(self.index[i]))
+        blocks = pairwise(starts)
+        pick = lambda values: tuple(values[i] for i in sources) if values else ()  # noqa: E731
+        return Columns(
+            names=pick(self.names),
+            index=tuple(tuple(range(start, stop)) for start, stop in blocks),
+            scale=pick(self.scale),
+            offset=pick(self.offset),
+            low=pick(self.low),
+            high=pick(self.high),
+        )

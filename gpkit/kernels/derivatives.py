@@ -26,11 +26,31 @@ def with_derivatives(f: Profile, df: Profile, ddf: Profile) -> Profile:
 
 
 def root(s: Array) -> Array:
-    """Square root whose derivative at zero is 0 instead of infinity."""
-    return jnp.where(s > 0, jnp.sqrt(jnp.where(s > 0, s, 1.0)), 0.0)
+    """Square root (0 below zero) whose derivative at zero is 0 instead of infinity."""
+    return _root(jnp.asarray(s))
 
 
 def over(numerator: Array, denominator: Array) -> Array:
-    """The quotient, and 0 with zero derivatives where the denominator is not positive."""
-    inside = denominator > 0
-    return jnp.where(inside, numerator / jnp.where(inside, denominator, 1.0), 0.0)
+    """The quotient, and 0 with zero derivatives where the denominator is zero."""
+    return numerator * _reciprocal(jnp.asarray(denominator))
+
+
+# Neither function branches on ``s > 0``: a compiled program may compute s twice, once with a
+# fused multiply-add, and get 0 in one place and 1e-33 in another. Two such comparisons can
+# disagree, and the root of a zero became 1 that way. Without branches the error stays 1e-17.
+
+
+@jax.custom_jvp
+def _root(s: Array) -> Array:
+    return jnp.sqrt(jnp.maximum(s, 0))
+
+
+_root.defjvps(lambda ds, out, s: 0.5 * _reciprocal(out) * ds)
+
+
+@jax.custom_jvp
+def _reciprocal(d: Array) -> Array:
+    return d / jnp.maximum(d * d, jnp.finfo(d.dtype).tiny)
+
+
+_reciprocal.defjvps(lambda dd, out, d: -_reciprocal(d) ** 2 * dd)

@@ -12,9 +12,8 @@ from gpkit._types import Array, PyTree
 from gpkit.kernels.base import AbstractKernel, per_column, read
 from gpkit.kernels.derivatives import over, root, with_derivatives
 from gpkit.kernels.distance import squared_distance
+from gpkit.kernels.printing import Style, arguments, call, column_names, expression
 from gpkit.params import positive, real
-
-LOCATION: Mapping[str, str] = MappingProxyType({"offset": "location"})
 
 
 @final
@@ -29,7 +28,7 @@ class Linear(AbstractKernel):
     """
 
     word: ClassVar[str] = "linear"
-    units: ClassVar[Mapping[str, str]] = LOCATION
+    units: ClassVar[Mapping[str, str]] = MappingProxyType({"offset": "location"})
 
     variance: PyTree
     offset: PyTree
@@ -188,6 +187,9 @@ class ChangePoint(AbstractKernel):
     """
 
     word: ClassVar[str] = "changepoint"
+    units: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"location": "location", "steepness": "rate"}
+    )
 
     left: AbstractKernel
     right: AbstractKernel
@@ -230,3 +232,16 @@ class ChangePoint(AbstractKernel):
     def diagonal(self, X):
         w = self._weight(X)
         return (1 - w) ** 2 * self.left.diagonal(X) + w**2 * self.right.diagonal(X)
+
+
+@expression.register
+def _(kernel: ChangePoint, style: Style) -> str:
+    kernels = [expression(kernel.left, style), expression(kernel.right, style)]
+    j = kernel.column
+    named = style.names is not None and style.view is not None
+    one = style._replace(
+        view=(j if style.view is None else style.view[j],),
+        names=(style.names[j],) if named and len(style.names) == len(style.view) else None,
+    )
+    numbers = arguments(kernel, one, skip=("left", "right", "column"))
+    return call("changepoint", [*kernels, *column_names(one), *numbers])

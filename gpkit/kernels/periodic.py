@@ -85,9 +85,7 @@ class SpectralMixture(AbstractPairKernel):
         self.scales = positive(scales)
         q, means_shape = val(self.weights).shape, val(self.means).shape
         if len(q) != 1 or len(means_shape) != 2 or means_shape[:1] != q:
-            raise ValueError(
-                f"weights need shape (q,) and means (q, d), got {q} and {means_shape}"
-            )
+            raise ValueError(f"weights need shape (q,) and means (q, d), got {q} and {means_shape}")
         if val(self.scales).shape != means_shape:
             raise ValueError(
                 f"scales need the shape of means, {means_shape}, got {val(self.scales).shape}"

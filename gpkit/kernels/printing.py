@@ -127,6 +127,8 @@ def unit_of(
     """
     if array.ndim == 0:
         factor: Any = columns.mean_scale(sources)
+        if unit == "location" and len({(columns.scale[i], columns.offset[i]) for i in sources}) > 1:
+            raise ValueError("one location for columns of different units: give one per column")
     elif array.shape[-1] == len(sources):
         factor = np.array([columns.scale[i] for i in sources])
     else:
@@ -136,7 +138,10 @@ def unit_of(
         )
     if unit == "rate":
         return 1.0 / factor, 0.0
-    return factor, columns.offset[sources[0]] if unit == "location" else 0.0
+    if unit == "length":
+        return factor, 0.0
+    offsets = np.array([columns.offset[i] for i in sources])
+    return factor, offsets[0] if array.ndim == 0 else offsets
 
 
 def sources_in_view(style: Style) -> tuple[int, ...]:

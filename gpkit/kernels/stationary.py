@@ -219,8 +219,12 @@ def _power(s: Array, q: Array) -> Array:
 
 
 def _plain_power(s: Array, q: Array) -> Array:
-    positive_s = jnp.where(s > 0, s, 1.0)
-    return jnp.where(s > 0, jnp.exp(q * jnp.log(positive_s)), jnp.where(q == 0, 1.0, 0.0))
+    return jnp.where(s > 0, jnp.exp(q * _log(s)), jnp.where(q == 0, 1.0, 0.0))
+
+
+def _log(s: Array) -> Array:
+    # A clip, not a second ``s > 0``: two comparisons may disagree, see `derivatives`.
+    return jnp.log(jnp.maximum(s, jnp.finfo(s.dtype).tiny))
 
 
 @jax.custom_jvp
@@ -232,6 +236,4 @@ def _safe_power(s: Array, q: Array) -> Array:
 def _safe_power_jvp(primals, tangents):
     (s, q), (ds, dq) = primals, tangents
     value = _safe_power(s, q)
-    log_s = jnp.log(jnp.where(s > 0, s, 1.0))
-    return value, q * _plain_power(s, q - 1) * ds + value * log_s * dq
-
+    return value, q * _plain_power(s, q - 1) * ds + value * _log(s) * dq

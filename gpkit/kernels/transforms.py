@@ -4,7 +4,8 @@ Automatic relevance determination needs no transform: give a stationary kernel a
 lengthscale, ``Matern32(lengthscale=jnp.ones(d))``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, final
 
 import equinox as eqx
@@ -14,8 +15,8 @@ import numpy as np
 import paramax
 
 from gpkit._types import Array, PyTree
-from gpkit.kernels.base import AbstractKernel, AbstractPairKernel, per_column
-from gpkit.kernels.printing import Style, argument, call, expression
+from gpkit.kernels.base import AbstractKernel, AbstractPairKernel, Sum, per_column
+from gpkit.kernels.printing import Style, argument, call, column_names, expression, sources_in_view
 from gpkit.params import positive, real, val
 
 
@@ -79,6 +80,7 @@ class Warp(AbstractKernel):
     """
 
     word: ClassVar[str] = "warp"
+    units: ClassVar[Mapping[str, str]] = MappingProxyType({"low": "location", "high": "location"})
 
     kernel: AbstractKernel
     a: PyTree
@@ -155,7 +157,8 @@ def _(kernel: Select, style: Style) -> str:
     columns = kernel.columns
     if style.view is not None:
         columns = tuple(style.view[j] for j in columns)
-    return expression(kernel.kernel, style._replace(view=columns, names=kernel.names))
+    text = expression(kernel.kernel, style._replace(view=columns, names=kernel.names))
+    return f"({text})" if isinstance(kernel.kernel, Sum) else text
 
 
 @expression.register
@@ -167,10 +170,20 @@ def _(kernel: Function, style: Style) -> str:
 
 @expression.register
 def _(kernel: Warp, style: Style) -> str:
-    args = [expression(kernel.kernel, style)]
+    inner, names = _inside(style)
+    args = [expression(kernel.kernel, inner), *names]
     args += [argument("a", kernel.a, style), argument("b", kernel.b, style)]
     args += [
         argument("low", np.asarray(kernel.low), style, "location"),
         argument("high", np.asarray(kernel.high), style, "location"),
     ]
     return call("warp", [text for text in args if text])
+
+
+def _inside(style: Style) -> tuple[Style, list[str]]:
+    """How the kernel inside a warp prints, and the names of the warped columns."""
+    if style.columns is None or style.view is None:
+        return style, column_names(style)
+    # The inner kernel counts columns among those in view.
+    columns = style.columns.take(sources_in_view(style))
+    return style._replace(columns=columns, view=None), column_names(style)
