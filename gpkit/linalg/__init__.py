@@ -10,3 +10,7 @@ from gpkit.linalg.cg_loop import CG as CG
 from gpkit.linalg.implicit import with_stored_gradient as with_stored_gradient
 from gpkit.linalg.lanczos import Lanczos as Lanczos
 from gpkit.linalg.lanczos import lanczos as lanczos
+from gpkit.linalg.arnoldi import Arnoldi as Arnoldi
+from gpkit.linalg.arnoldi import arnoldi as arnoldi
+from gpkit.linalg.bidiag import Bidiagonal as Bidiagonal
+from gpkit.linalg.bidiag import bidiagonalise as bidiagonalise

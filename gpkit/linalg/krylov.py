@@ -19,46 +19,55 @@ _BREAKDOWN_ROUNDINGS = 10.0
 class FlatOperator(NamedTuple):
     """``apply(operands, x)``: a pure function from vector to vector, and its operands.
 
-    `operands` holds the parameters and everything the product was closed over; `ravel` and
-    `unravel` go between the user's pytree and a vector.
+    `operands` holds the parameters and everything the product was closed over; `unravel` and
+    `unravel_image` lead from vectors back to the user's pytrees.
     """
 
     apply: Callable[[PyTree, Array], Array]
     operands: PyTree
     vector: Array
+    num_rows: int
     unravel: Callable[[Array], PyTree]
-
-    def unravel_rows(self, rows: Float[Array, "k n"]) -> PyTree:
-        """The user's structure with a leading axis, one entry per row."""
-        return jax.vmap(self.unravel)(rows)
+    unravel_image: Callable[[Array], PyTree]
 
 
 def flatten(matvec: MatVec, v: PyTree, params: tuple) -> FlatOperator:
-    """The product ``matvec(v, *params)`` on vectors, in the wider dtype of `v` and the product.
+    """The product ``matvec(v, *params)`` on vectors; it may be rectangular.
 
-    Raises `TypeError` for a `v` without floating-point dtype and `ValueError` if the product
-    does not have the structure and shape of `v`.
+    Raises `TypeError` for a `v` without floating-point dtype.
     """
-    v = jax.tree.map(jnp.asarray, v)
-    dtype = jnp.result_type(*jax.tree.leaves(v))
-    if not jnp.issubdtype(dtype, jnp.inexact):
-        raise TypeError(f"v must hold floating-point numbers, got {dtype}; convert it first")
+    v, dtype = _widen(matvec, v, params)
     image = jax.eval_shape(matvec, v, *params)
-    if jax.tree.map(jnp.shape, v) != jax.tree.map(jnp.shape, image):
-        raise ValueError(
-            f"matvec(v, *params) must return the structure and shape of v, {_shapes(v)}; "
-            f"it returned {_shapes(image)}"
-        )
-    dtype = jnp.result_type(dtype, *jax.tree.leaves(image))
-    v = jax.tree.map(lambda x: x.astype(dtype), v)
     vector, unravel = ravel_pytree(v)
+    zeros, unravel_image = ravel_pytree(jax.tree.map(lambda y: jnp.zeros(y.shape, dtype), image))
     pure, captured = hoist(matvec, v, *params)
 
     def apply(operands: PyTree, x: Array) -> Array:
         constants, arguments = operands
         return ravel_pytree(pure(constants, unravel(x), *arguments))[0].astype(dtype)
 
-    return FlatOperator(apply, (captured, params), vector, unravel)
+    return FlatOperator(apply, (captured, params), vector, zeros.size, unravel, unravel_image)
+
+
+def flatten_square(matvec: MatVec, v: PyTree, params: tuple) -> FlatOperator:
+    """`flatten`; raises `ValueError` if the product has not the structure and shape of `v`."""
+    image = jax.eval_shape(matvec, v, *params)
+    if jax.tree.map(jnp.shape, v) != jax.tree.map(jnp.shape, image):
+        raise ValueError(
+            f"matvec(v, *params) must return the structure and shape of v, {_shapes(v)}; "
+            f"it returned {_shapes(image)}"
+        )
+    return flatten(matvec, v, params)
+
+
+def _widen(matvec: MatVec, v: PyTree, params: tuple) -> tuple[PyTree, Any]:
+    """`v` in the wider dtype of itself and of its product, and that dtype."""
+    v = jax.tree.map(jnp.asarray, v)
+    dtype = jnp.result_type(*jax.tree.leaves(v))
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        raise TypeError(f"v must hold floating-point numbers, got {dtype}; convert it first")
+    dtype = jnp.result_type(dtype, *jax.tree.leaves(jax.eval_shape(matvec, v, *params)))
+    return jax.tree.map(lambda x: x.astype(dtype), v), dtype
 
 
 def check_depth(depth: int, limit: int) -> int:
@@ -101,6 +110,12 @@ def add(a: PyTree, b: PyTree) -> PyTree:
     return jax.tree.map(jnp.add, a, b)
 
 
+def conjugated(cotangent: Any, out: Any, names: tuple[str, ...]) -> tuple[Array, ...]:
+    """The named cotangents, conjugated; zeros where they are ``None``."""
+    pairs = [(getattr(cotangent, name), getattr(out, name)) for name in names]
+    return tuple(jnp.zeros_like(y) if g is None else g.conj() for g, y in pairs)
+
+
 def inner(x: Array, y: Array) -> Array:
     """Re(x^H y)."""
     return jnp.real(jnp.vdot(x, y))
@@ -108,7 +123,7 @@ def inner(x: Array, y: Array) -> Array:
 
 def reciprocal(x: Array) -> Array:
     """1 / x, and 0 at 0: a vector of length zero has no direction."""
-    return jnp.where(x > 0, 1 / jnp.where(x > 0, x, 1), 0)
+    return jnp.where(x == 0, 0, 1 / jnp.where(x == 0, 1, x))
 
 
 def normalise(u: Array, scale: Array) -> tuple[Array, Array, Array]:
@@ -120,12 +135,7 @@ def normalise(u: Array, scale: Array) -> tuple[Array, Array, Array]:
     noise = _BREAKDOWN_ROUNDINGS * jnp.finfo(u.dtype).eps * scale
     dead = (length <= noise) | (length == 0)
     u, length = jnp.where(dead, 0, u), jnp.where(dead, 0, length)
-    return u, length, u * reciprocal_or_nan(length)
-
-
-def reciprocal_or_nan(x: Array) -> Array:
-    """1 / x, 0 at 0 and NaN at NaN."""
-    return jnp.where(x == 0, 0, 1 / jnp.where(x == 0, 1, x))
+    return u, length, u * reciprocal(length)
 
 
 def normalise_tangent(du: Array, length: Array, direction: Array) -> tuple[Array, Array]:
@@ -148,4 +158,4 @@ def outcome(num_steps: Array, depth: int, *coefficients: Array) -> Int[Array, ""
 
 
 def _shapes(tree: PyTree) -> Any:
-    return jax.tree.map(lambda x: f"{x.dtype}{list(jnp.shape(x))}", tree)
+    return jax.tree.map(lambda x: list(jnp.shape(x)), tree)

@@ -81,7 +81,7 @@ def lanczos(
     **Source:** Golub and Van Loan, Matrix Computations, section 10.1 and 10.3; derivative:
     see the module.
     """
-    flat = krylov.flatten(matvec, v, params)
+    flat = krylov.flatten_square(matvec, v, params)
     depth = krylov.check_depth(depth, flat.vector.size)
     full = krylov.check_reortho(reortho) == "full"
     run = with_adjoint(
@@ -90,7 +90,9 @@ def lanczos(
         partial(_adjoint, flat.apply, full),
     )
     out = run(flat.operands, flat.vector)
-    return out._replace(basis=flat.unravel_rows(out.basis), residual=flat.unravel(out.residual))
+    return out._replace(
+        basis=jax.vmap(flat.unravel)(out.basis), residual=flat.unravel(out.residual)
+    )
 
 
 def _forward(apply: Callable, depth: int, full: bool, operands: PyTree, v: Array) -> Lanczos:
@@ -184,7 +186,9 @@ def _adjoint(
     """Transpose of `_tangent`. Gradients g_x are such that Re(g_x^H dx) is the pairing."""
     operands, v = args
     depth, alive = out.diagonal.size, jnp.any(out.residual != 0)
-    g_residual, g_norm, g_diagonal, g_offdiagonal = _known(cotangent, out)
+    g_residual, g_norm, g_diagonal, g_offdiagonal = krylov.conjugated(
+        cotangent, out, ("residual", "norm", "diagonal", "offdiagonal")
+    )
     g_lengths = jnp.concatenate([g_norm[None], g_offdiagonal])  # of u_{k-1}, k = 0..K-1
     lengths = jnp.concatenate([out.norm[None], out.offdiagonal])
 
@@ -228,10 +232,3 @@ def _project(
     shifted = jnp.concatenate([jnp.zeros_like(row[:1]), row[:-1] * out.offdiagonal])
     products = jnp.stack([g_h[:, k], shifted]) @ out.basis
     return g_u + products[0], g_h, products[1] + row[-1] * out.residual
-
-
-def _known(cotangent: Lanczos, out: Lanczos) -> tuple[Array, Array, Array, Array]:
-    """Conjugated cotangents of residual, norm and coefficients, zeros where ``None``."""
-    names = ("residual", "norm", "diagonal", "offdiagonal")
-    pairs = [(getattr(cotangent, name), getattr(out, name)) for name in names]
-    return tuple(jnp.zeros_like(y) if g is None else g.conj() for g, y in pairs)
