@@ -10,6 +10,7 @@ from gpkit._types import Array, Float, MatVec, PyTree
 from gpkit.linalg.cg_loop import CG, Problem, norms, run
 from gpkit.linalg.implicit import (
     Operands,
+    freeze,
     implicit_solve,
     on_vectors,
     open_closure,
@@ -65,7 +66,7 @@ def cg(
     matvec, rhs, unravel = on_vectors(matvec, b)
     start = None if x0 is None else jax.lax.stop_gradient(on_vectors(matvec, x0)[1])
     product, operands = open_closure(matvec, rhs, *params)
-    precondition = _freeze(preconditioner, rhs)
+    precondition = (lambda v: v) if preconditioner is None else freeze(preconditioner, rhs)
 
     def solve(r: Array, operands: Operands, x0: Array | None, depth: int) -> CG:
         block, shape = r.reshape(r.shape[0], -1), r.shape
@@ -116,14 +117,6 @@ def quadratic_form(matvec: MatVec, b: Array, *params: PyTree, **options: object)
 
     value, result = with_stored_gradient(value_and_gradient, b, operands)
     return QuadraticForm(value, jax.lax.stop_gradient(result))
-
-
-def _freeze(preconditioner: Callable[[Array], Array] | None, b: Array) -> Callable[[Array], Array]:
-    if preconditioner is None:
-        return lambda v: v
-    product, operands = open_closure(preconditioner, b)
-    frozen = jax.lax.stop_gradient(operands)
-    return lambda v: product(v, frozen)
 
 
 def _like(result: CG, shape: tuple[int, ...]) -> CG:

@@ -43,6 +43,16 @@ def open_closure(
     return product, Operands(params, captured)
 
 
+def freeze(function: Callable[..., Any], *example: PyTree) -> Callable[..., Any]:
+    """`function` with everything it closes over taken as data: no derivative runs through it.
+
+    Holds for arguments of the shapes and dtypes of `example`.
+    """
+    pure, captured = hoist(function, *example)
+    captured = jax.lax.stop_gradient(captured)
+    return lambda *args: pure(captured, *args)
+
+
 def on_vectors(
     matvec: Callable[..., PyTree], b: PyTree
 ) -> tuple[Callable[..., Array], Array, Callable[[Array], PyTree]]:
