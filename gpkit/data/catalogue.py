@@ -40,7 +40,7 @@ SHIPPED = (
     Entry(
         name="energy",
         file="energy.csv.gz",
-        target="heating_load_kwh_m2",
+        target="heating_load",
         inputs=(
             "relative_compactness",
             "surface_area_m2",
@@ -56,7 +56,7 @@ SHIPPED = (
         description="Heating load of simulated buildings from their shape",
         origin=f"A. Tsanas and A. Xifara, Energy Efficiency, {_UCI}C51307",
         licence="CC BY 4.0",
-        sha256="cf4523ee3d363a410ca3e81adf1b8a8a8c75216e6bafb30d2f15fad371fdd5ca",
+        sha256="ae10318da8e0c8cfaaf7c9037994394489e8e7af8e08411eb32e4f2aff264ce3",
     ),
     Entry(
         name="yacht",

@@ -88,7 +88,7 @@ def co2_weekly(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.dropna(subset=["co2"])
     dates = pd.to_datetime(frame["date"].astype(str), format="%Y%m%d")
     days = np.where(dates.dt.is_leap_year, 366, 365)
-    year = dates.dt.year + (dates.dt.dayofyear - 1) / days
+    year = dates.dt.year + (dates.dt.day_of_year - 1) / days
     return pd.DataFrame({"decimal_year": year, "co2_ppm": frame["co2"]})
 
 
@@ -120,7 +120,7 @@ def flights(frame: pd.DataFrame) -> pd.DataFrame:
     columns = {
         "month": frame["month"],
         "day": frame["day"],
-        "weekday": dates.dt.dayofweek,
+        "weekday": dates.dt.day_of_week,
         "dep_minute": _minutes(frame["dep_time"]),
         "arr_minute": _minutes(frame["arr_time"]),
         "air_time_minute": frame["air_time"],

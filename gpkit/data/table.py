@@ -143,9 +143,13 @@ class Dataset:
         """The same data set with some rows only (positions, or a mask of length n).
 
         Columns, kinds and levels stay as they are, also where a level no longer occurs.
+
+        Raises:
+            ValueError: if no row is selected.
+            IndexError: if a position is out of range, or a mask has another length.
         """
-        noise = self.noise_variance
-        kept = np.arange(self.n)[np.asarray(rows)]
+        noise, rows = self.noise_variance, np.asarray(rows)
+        kept = np.arange(self.n)[rows] if rows.size else rows
         if kept.ndim != 1 or kept.size == 0:
             raise ValueError(f"rows must select at least one row, got shape {kept.shape}")
         return replace(
