@@ -1,0 +1,1 @@
+"""One module per package under test; each is imported only in its own process."""

@@ -1,0 +1,1 @@
+"""The suites; each offers ``run(options)``, which returns a result document."""

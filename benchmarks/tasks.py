@@ -1,0 +1,87 @@
+"""What a worker can be asked to do; the same code measures every method.
+
+A module of `benchmarks.methods` offers one or more of
+
+- ``REGRESSION``: name -> ``fit(X, y, seed)``, which returns ``(predict, facts)`` with
+  ``predict(X) -> mean, std`` of a new observation, on raw inputs and targets;
+- ``evidence(X, y, theta, dtype)``: a function without arguments that returns the value and
+  the gradient of the log evidence as floats, all work done when it returns;
+- ``matmul(n, dtype)``: a function without arguments, one n x n product;
+- ``phases(X, y, theta, dtype)``: name -> (function without arguments, flops).
+"""
+
+import time
+import warnings
+
+from benchmarks.data import load_split, smooth_rows
+from benchmarks.scores import score
+
+
+class Tasks:
+    """The tasks of one worker, and what it keeps between them."""
+
+    def __init__(self, method):
+        self._method = method
+        self._functions = {}
+
+    def run(self, task, arguments):
+        """The reply to one request, a dict."""
+        known = {
+            "regression": self.regression,
+            "startup": self.startup,
+            "prepare": self.prepare,
+            "time": self.time,
+        }
+        return known[task](**arguments)
+
+    def regression(self, *, method, dataset, split, data_dir, seed):
+        """Fit on the training part of a split, predict its test part, score."""
+        rows = load_split(dataset, split, data_dir)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            began = time.perf_counter()
+            predict, facts = self._method.REGRESSION[method](rows.X, rows.y, seed)
+            fitted = time.perf_counter()
+            mean, std = predict(rows.X_test)
+            ended = time.perf_counter()
+        return {
+            "split": split,
+            "seed": seed,
+            "n": len(rows.y),
+            "n_test": len(rows.y_test),
+            "d": rows.X.shape[1],
+            **score(rows.y_test, mean, std),
+            "fit_seconds": fitted - began,
+            "predict_seconds": ended - fitted,
+            "warnings": len(caught),
+            "facts": facts,
+        }
+
+    def startup(self, *, method, n, d, seed):
+        """One fit in this fresh process."""
+        X, y = smooth_rows(n, d, seed)
+        began = time.perf_counter()
+        self._method.REGRESSION[method](X, y, seed)
+        return {"fit_seconds": time.perf_counter() - began}
+
+    def prepare(self, *, n, d, dtype, seed, theta, phases):
+        """Build the functions to be timed and run each once: that is where they compile."""
+        X, y = smooth_rows(n, d, seed)
+        evidence = self._method.evidence(X, y, theta, dtype)
+        self._functions = {"evidence": evidence, "matmul": self._method.matmul(n, dtype)}
+        flops = {"matmul": 2 * n**3}
+        if phases:
+            for name, (function, count) in self._method.phases(X, y, theta, dtype).items():
+                self._functions[name], flops[name] = function, count
+        began = time.perf_counter()
+        value, gradient = evidence()
+        first = time.perf_counter() - began
+        for name in self._functions:
+            self._functions[name]()
+        return {"first_seconds": first, "value": value, "gradient": gradient, "flops": flops}
+
+    def time(self, *, function):
+        """Seconds of one evaluation of a prepared function."""
+        began = time.perf_counter()
+        self._functions[function]()
+        return {"seconds": time.perf_counter() - began}
