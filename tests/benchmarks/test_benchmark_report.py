@@ -62,7 +62,8 @@ def test_page_holds_every_row_and_every_failure():
         },
         "settings": {
             "threads": 2, "splits": [0, 1, 2, 3], "which_splits": "w", "scores": "s",
-            "seconds": "t", "noise_of_the_best": "n", "what": {j["method"]: "m" for j in JOBS}, "datasets": ["a"],
+            "seconds": "t", "noise_of_the_best": "n", "datasets": ["a"],
+            "what": {j["method"]: "m" for j in JOBS},
             "methods": [j["method"] for j in JOBS],
         },
         "jobs": JOBS,
