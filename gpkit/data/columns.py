@@ -89,7 +89,7 @@ class Schema:
             if name not in frame.columns:
                 have = ", ".join(frame.columns)
                 raise ValueError(f"column {name!r} is missing from the table, which has: {have}")
-        columns = [_CODERS[c.kind](frame[c.name], c) for c in self.columns]
+        columns = [_CODERS[c.kind](column_of(frame, c.name), c) for c in self.columns]
         return np.stack(columns, axis=1)
 
     def _code_array(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -143,8 +143,9 @@ def infer_frame(
     forced = check_names(categorical, names, "categorical")
     columns = []
     for position, name in enumerate(names):
-        kind = Kind.CATEGORY if name in forced else kind_of(frame[name])
-        levels = _levels(frame[name]) if kind is Kind.CATEGORY else ()
+        series = column_of(frame, name)
+        kind = Kind.CATEGORY if name in forced else kind_of(series)
+        levels = _levels(series) if kind is Kind.CATEGORY else ()
         columns.append(Column(name, position, kind, levels))
     schema = Schema(names, tuple(columns))
     return schema, schema.code(frame)
@@ -159,6 +160,13 @@ def text_names(frame: pd.DataFrame) -> pd.DataFrame:
     if twice:
         raise ValueError(f"column name {twice[0]!r} is used more than once; rename one of them")
     return frame.set_axis(names, axis=1)
+
+
+def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
+    """One column of a frame whose column names are all different."""
+    series = frame[name]
+    assert isinstance(series, pd.Series)
+    return series
 
 
 def kind_of(series: pd.Series) -> Kind:

@@ -112,7 +112,7 @@ class Encoder:
 
     def complete(self, table: Dataset | Table) -> Bool[np.ndarray, " n"]:
         """Mask of the rows of a table without a missing entry."""
-        return ~np.isnan(self._coded(table)).any(axis=1)
+        return np.asarray(~np.isnan(self._coded(table)).any(axis=1))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and text, from which `from_dict` makes an equal encoder."""

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from gpkit.data.columns import column_of
 from gpkit.data.splits import Split, from_mask, random_split, standard_splits, time_split
 
 Prepare = Callable[[pd.DataFrame], pd.DataFrame]
@@ -78,9 +80,9 @@ def mask_file(name: str) -> SplitRule:
     return splits
 
 
-def held_out(test: Callable[[pd.DataFrame], pd.Series]) -> SplitRule:
+def held_out(test: Callable[[pd.DataFrame], ArrayLike]) -> SplitRule:
     """One split, whose test rows the table itself tells."""
-    return lambda frame, folder: (from_mask(test(frame).to_numpy()),)
+    return lambda frame, folder: (from_mask(np.asarray(test(frame))),)
 
 
 def co2_weekly(frame: pd.DataFrame) -> pd.DataFrame:
@@ -116,13 +118,13 @@ def flights(frame: pd.DataFrame) -> pd.DataFrame:
     Departure delay and scheduled times are no inputs: with them the target is a difference
     of two columns.
     """
-    dates = pd.to_datetime({"year": 2013, "month": frame["month"], "day": frame["day"]})
+    dates = pd.to_datetime(frame[["month", "day"]].assign(year=2013))
     columns = {
         "month": frame["month"],
         "day": frame["day"],
         "weekday": dates.dt.day_of_week,
-        "dep_minute": _minutes(frame["dep_time"]),
-        "arr_minute": _minutes(frame["arr_time"]),
+        "dep_minute": _minutes(column_of(frame, "dep_time")),
+        "arr_minute": _minutes(column_of(frame, "arr_time")),
         "air_time_minute": frame["air_time"],
         "distance_mile": frame["distance"],
         "plane_age_year": 2013 - frame["plane_year"],

@@ -22,6 +22,7 @@ from gpkit.data.columns import (
     Dropped,
     Kind,
     Schema,
+    column_of,
     infer_array,
     infer_frame,
     kind_of,
@@ -107,10 +108,10 @@ class Dataset:
         if isinstance(noise_variance, str):
             (column,) = check_names([noise_variance], list(frame.columns), "noise_variance")
             aside.add(column)
-            noise_variance = _numbers(frame[column], "the noise variance")
+            noise_variance = _numbers(column_of(frame, column), "the noise variance")
         chosen = _input_names(frame, aside, inputs, drop)
-        schema, coded = infer_frame(frame[chosen], categorical)
-        y = np.stack([_numbers(frame[name], "a target") for name in targets], axis=1)
+        schema, coded = infer_frame(frame.loc[:, chosen], categorical)
+        y = np.stack([_numbers(column_of(frame, name), "a target") for name in targets], axis=1)
         y = y[:, 0] if isinstance(target, str) else y
         return _assemble(_Parts(schema, coded, y, targets, noise_variance), missing)
 
@@ -216,8 +217,8 @@ def _drop(
 
 
 def _empty_columns(schema: Schema, X: Float[np.ndarray, "n d"]) -> list[Dropped]:
-    empty = np.isnan(X).all(axis=0)
-    return [Dropped(c.name, "is empty") for c, e in zip(schema.columns, empty, strict=True) if e]
+    empty = np.flatnonzero(np.isnan(X).all(axis=0))
+    return [Dropped(schema.kept[j], "is empty") for j in empty]
 
 
 def _constant_columns(schema: Schema, X: Float[np.ndarray, "n d"]) -> list[Dropped]:
@@ -270,5 +271,5 @@ def _numbers(series: pd.Series, role: str) -> Float[np.ndarray, " n"]:
             "regression: choose a numeric column"
         )
     if pd.api.types.is_object_dtype(series.dtype):
-        series = pd.to_numeric(series)
+        series = pd.Series(pd.to_numeric(series))
     return series.to_numpy(np.float64, na_value=np.nan)
