@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gpkit._types import Array, Float, Int, MatVec, PyTree
+from gpkit._types import Array, Int, MatVec, PyTree
 from gpkit.linalg.primitive import hoist, pullback
 from gpkit.results import Status
 
