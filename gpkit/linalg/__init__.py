@@ -21,3 +21,6 @@ from gpkit.linalg.pivoted import pivoted_cholesky as pivoted_cholesky
 from gpkit.linalg.pivoted import randomly_pivoted_cholesky as randomly_pivoted_cholesky
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal as LowRankPlusDiagonal
 from gpkit.linalg.preconditioners import low_rank_plus_diagonal as low_rank_plus_diagonal
+from gpkit.linalg.slq import SLQ as SLQ
+from gpkit.linalg.slq import slq as slq
+from gpkit.linalg.slq import slq_trace as slq_trace
