@@ -163,11 +163,14 @@ def _module(name: str, content: dict[str, Any]) -> Any:
     cls = CLASSES.get(name)
     if cls is None:
         raise DescriptionError(f"the class {name!r} is unknown here; install a newer gpkit")
-    expected = {field.name for field in fields(cls)}
-    if expected != set(content):
+    expected = {field.name: field.type for field in fields(cls)}
+    if expected.keys() != set(content):
         raise DescriptionError(
             f"{name} has the fields {sorted(expected)}, but the file has {sorted(content)}"
         )
+    for key, kind in expected.items():
+        if _is_module(kind) and not isinstance(content[key], kind):
+            raise DescriptionError(f"{key} of {name} must be a {kind.__name__}")
     # Not by the constructor: it takes constrained values, and exp and log are not exact.
     module = object.__new__(cls)
     for key, value in content.items():
@@ -175,3 +178,7 @@ def _module(name: str, content: dict[str, Any]) -> Any:
     return module
 
 
+
+
+def _is_module(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, eqx.Module)
