@@ -102,9 +102,7 @@ def write(
     _write_atomically(os.fsdecode(path), [*pieces, digest.digest()])
 
 
-def read(
-    path: str | os.PathLike[str], kind: str
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Header and tensors of a file that `write` wrote with the same `kind`.
 
     Raises:

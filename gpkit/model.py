@@ -34,7 +34,9 @@ class GP(eqx.Module):
     ):
         self.kernel = _expect(kernel, AbstractKernel, "kernel", "gpkit.kernels.RBF(1.0)")
         self.mean = _expect(mean or Zero(), AbstractMean, "mean", "gpkit.means.Constant()")
-        self.noise = _expect(noise or Gaussian(), AbstractNoise, "noise", "gpkit.noise.Gaussian(0.1)")
+        self.noise = _expect(
+            noise or Gaussian(), AbstractNoise, "noise", "gpkit.noise.Gaussian(0.1)"
+        )
 
 
 def seen_columns(model: GP, path: str, d: int) -> np.ndarray:

@@ -348,9 +348,7 @@ def replace(model: PyTree, path: str, value: Any) -> PyTree:
     _walk(model, parts, path)
     old = _walk(model, parts, path)
     new = value if isinstance(value, eqx.Module) else _set_value(old, value, path)
-    return eqx.tree_at(
-        lambda m: _walk(m, parts, path), model, new, is_leaf=lambda n: n is None
-    )
+    return eqx.tree_at(lambda m: _walk(m, parts, path), model, new, is_leaf=lambda n: n is None)
 
 
 def _walk(node: Any, parts: Sequence[str], path: str) -> Any:

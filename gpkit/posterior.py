@@ -93,9 +93,7 @@ class Posterior(eqx.Module):
         mean, variance = self.predict(X_new, noise_variance=noise_variance)
         return mean[..., None] + jnp.sqrt(variance)[..., None] * ndtri(levels)
 
-    def sample(
-        self, X_new: Inputs, *, num_samples: int, key: Array
-    ) -> Float[Array, "s m ..."]:
+    def sample(self, X_new: Inputs, *, num_samples: int, key: Array) -> Float[Array, "s m ..."]:
         """Joint draws of the function at new rows: shape (num_samples, m) or (.., m, t)."""
         X_new = self._check(X_new)
         mean = self.mean(X_new)

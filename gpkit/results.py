@@ -26,6 +26,7 @@ class Status(enum.IntEnum):
     NOISE_AT_FLOOR = 3
     JITTER_ADDED = 4
     INTERRUPTED = 5
+    ABANDONED = 6
     MAX_STEPS = 10
     LINE_SEARCH_FAILED = 11
     STAGNATED = 12
@@ -64,6 +65,7 @@ _ADVICE = {
         "to its diagonal; raise the noise variance, remove duplicate rows, or use float64."
     ),
     Status.INTERRUPTED: "The run was interrupted; the best state so far is returned.",
+    Status.ABANDONED: "The run was given up: another one was far better already.",
     Status.MAX_STEPS: "The step limit was reached before the tolerance; raise max_steps.",
     Status.LINE_SEARCH_FAILED: (
         "The line search found no lower value: the optimum is met to rounding, or the "
@@ -78,8 +80,7 @@ _ADVICE = {
         "symmetry or raise the noise variance."
     ),
     Status.BREAKDOWN: (
-        "The iteration broke down (division by nearly zero); scale the operator or use "
-        "float64."
+        "The iteration broke down (division by nearly zero); scale the operator or use float64."
     ),
     Status.NOT_POSITIVE_DEFINITE: (
         "No jitter up to the limit made the covariance positive definite; raise the noise "

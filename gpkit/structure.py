@@ -178,7 +178,5 @@ def _module(name: str, content: dict[str, Any]) -> Any:
     return module
 
 
-
-
 def _is_module(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, eqx.Module)

@@ -9,10 +9,10 @@ import numpy as np
 from gpkit._types import Array, Float, Inputs, Targets
 from gpkit.checks import check_data
 from gpkit.fitting.loop import History, Run, run
-from gpkit.padding import Rows, pad_rows
 from gpkit.fitting.problem import Problem, make_problem
 from gpkit.fitting.start import data_start, random_start
 from gpkit.model import GP
+from gpkit.padding import Rows, pad_rows
 from gpkit.params import num_parameters
 from gpkit.results import Progress, Status, silent
 from gpkit.solvers.base import AbstractSolver
@@ -24,6 +24,7 @@ class FitResult(NamedTuple):
 
     - `model`: with the best parameters found.
     - `log_density`: log evidence plus log prior of that model, in nats.
+    - `error_bound`: deterministic bound on the error of that value, in nats.
     - `status`: `Status` of the best run, or of its evaluation where that is worse.
     - `history`: arrays of the best run, one entry per step.
     - `runs`: every run in order; the first starts at the model as given.
@@ -31,6 +32,7 @@ class FitResult(NamedTuple):
 
     model: GP
     log_density: float
+    error_bound: float
     status: Status
     history: History
     runs: tuple[Run, ...]
@@ -88,6 +90,7 @@ def fit(
                 optimizer=optimizer,
                 max_steps=max_steps,
                 tol=tol,
+                rival=min((r.value for r in runs if np.isfinite(r.value)), default=np.inf),
                 progress=progress,
                 stage=f"run {number + 1} of {n_restarts + 1}",
             )
@@ -112,7 +115,7 @@ def _as_given(model: GP, problem: Problem) -> FitResult:
     only = History(
         np.array([at.value]), np.array([np.linalg.norm(at.gradient)]), np.array([1]), np.zeros(1)
     )
-    return FitResult(model, -at.value, status, only, ())
+    return FitResult(model, -at.value, at.error_bound, status, only, ())
 
 
 def _best(problem: Problem, runs: tuple[Run, ...]) -> FitResult:
@@ -120,4 +123,6 @@ def _best(problem: Problem, runs: tuple[Run, ...]) -> FitResult:
     best = min(runs, key=lambda r: r.value if np.isfinite(r.value) else np.inf)
     status = Status.INTERRUPTED if interrupted else best.status
     status = max(status, Status(best.evaluation_status))
-    return FitResult(problem.model_at(best.x), -best.value, Status(status), best.history, runs)
+    return FitResult(
+        problem.model_at(best.x), -best.value, best.error_bound, Status(status), best.history, runs
+    )

@@ -16,6 +16,9 @@ from gpkit.results import Event, Progress, Status
 # The value must move by less than the tolerance over this many steps. Relevance ridges
 # keep the gradient norm up long after the value has settled, so the gradient is no guide.
 _WINDOW = 5
+# A restart is given up when even this many times the gain of its last five steps would not
+# bring it to the best value of earlier runs.
+_PATIENCE = 10.0
 _MEMORY = 10
 
 
@@ -36,6 +39,7 @@ class Run(NamedTuple):
     start_value: float
     status: Status
     evaluation_status: int
+    error_bound: float
     history: History
 
 
@@ -55,13 +59,15 @@ def run(
     optimizer: Any = "lbfgs",
     max_steps: int = 200,
     tol: float = 1e-3,
+    rival: float = np.inf,
     progress: Progress,
     stage: str = "fit",
 ) -> Run:
     """Minimise from one start until the value settles; the best point seen is kept.
 
     Stops when the best value has improved by less than `tol` nats over five steps, after
-    `max_steps`, on a failed line search, or on Ctrl-C (status INTERRUPTED).
+    `max_steps`, on a failed line search, when it is hopelessly behind `rival` (the best
+    value of earlier runs; status ABANDONED), or on Ctrl-C (status INTERRUPTED).
     """
     steps = lbfgs_steps if optimizer == "lbfgs" else _optax_steps(optimizer)
     clock = time.perf_counter()
@@ -86,12 +92,19 @@ def run(
                 best = outcome
             lowest.append(best.at.value)
             trace.append(
-                (outcome.at.value, _norm(outcome), outcome.num_evaluations, time.perf_counter() - clock)
+                (
+                    outcome.at.value,
+                    _norm(outcome),
+                    outcome.num_evaluations,
+                    time.perf_counter() - clock,
+                )
             )
             progress(Event(stage, number, max_steps, -best.at.value))
-            if len(lowest) > _WINDOW and lowest[-1 - _WINDOW] - lowest[-1] < tol:
-                status = Status.SUCCESS
-                break
+            if len(lowest) > _WINDOW:
+                gain = lowest[-1 - _WINDOW] - lowest[-1]
+                if gain < tol or lowest[-1] - rival > _PATIENCE * gain:
+                    status = Status.SUCCESS if gain < tol else Status.ABANDONED
+                    break
     except KeyboardInterrupt:
         if best is None:
             raise
@@ -174,4 +187,6 @@ def _norm(point: _Point) -> float:
 def _finish(best: _Point, start_value: float, status: Status, trace: list) -> Run:
     columns = [np.asarray(c) for c in zip(*trace, strict=True)]
     history = History(*columns)
-    return Run(best.x, best.at.value, start_value, status, best.at.status, history)
+    return Run(
+        best.x, best.at.value, start_value, status, best.at.status, best.at.error_bound, history
+    )

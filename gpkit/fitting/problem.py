@@ -10,9 +10,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gpkit._types import Array, PyTree
-from gpkit.padding import Rows
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence
+from gpkit.padding import Rows
 from gpkit.params import log_prior, partition
 from gpkit.solvers.base import AbstractSolver
 
@@ -26,6 +26,7 @@ class Evaluation(NamedTuple):
     value: float
     gradient: np.ndarray
     status: int
+    error_bound: float = 0.0
 
     @property
     def finite(self) -> bool:
@@ -55,8 +56,11 @@ def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | Non
     padded[:size] = np.asarray(start)
 
     def evaluate(x: np.ndarray) -> Evaluation:
-        value, gradient, status = _evaluate(jnp.asarray(x, dtype), params, rest, rows, solver, key)
-        return Evaluation(float(value), np.asarray(gradient, np.float64), int(status))
+        value, gradient, status, bound = _evaluate(
+            jnp.asarray(x, dtype), params, rest, rows, solver, key
+        )
+        gradient = np.asarray(gradient, np.float64)
+        return Evaluation(float(value), gradient, int(status), float(bound))
 
     def traced(x: Array) -> Array:
         return _negative(x.astype(dtype), params, rest, rows, solver, key)[0].astype(x.dtype)
@@ -70,15 +74,15 @@ def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | Non
 @eqx.filter_jit
 def _evaluate(
     x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     objective = jax.value_and_grad(_negative, has_aux=True)
-    (value, status), gradient = objective(x, params, rest, rows, solver, key)
-    return value, gradient, status
+    (value, (status, bound)), gradient = objective(x, params, rest, rows, solver, key)
+    return value, gradient, status, bound
 
 
 def _negative(
     x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
-) -> tuple[Array, Array]:
+) -> tuple[Array, tuple[Array, Array]]:
     model = eqx.combine(_unflatten(x, params), rest)
     estimate = log_evidence(
         model,
@@ -90,7 +94,7 @@ def _negative(
         key=key,
     )
     prior = log_prior(model).astype(estimate.value.dtype)
-    return -(estimate.value + prior), estimate.status
+    return -(estimate.value + prior), (estimate.status, estimate.error_bound)
 
 
 def _unflatten(x: Array, params: PyTree) -> PyTree:

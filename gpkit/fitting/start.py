@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpkit.padding import Rows
 from gpkit.model import GP, seen_columns
+from gpkit.padding import Rows
 from gpkit.params import AbstractParameter, map_parameters, val
 
 # Rows looked at: spreads and periods need no more.
@@ -64,7 +64,9 @@ Rule = Callable[[_Table, AbstractParameter, np.ndarray, tuple, Any], Any]
 def _lengthscale(table: _Table, parameter: Any, X: np.ndarray, shape: tuple, rng: Any) -> Any:
     spread = X.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    base = np.sqrt(X.shape[1]) * (spread if shape == spread.shape else np.exp(np.log(spread).mean()))
+    base = np.sqrt(X.shape[1]) * (
+        spread if shape == spread.shape else np.exp(np.log(spread).mean())
+    )
     if rng is None:
         return base
     # One factor for all, so that the whole kernel moves; a second one per column.

@@ -7,3 +7,4 @@ from gpkit.objectives.leave_one_out import (
     leave_one_out_log_density as leave_one_out_log_density,
 )
 from gpkit.objectives.leave_one_out import leave_one_out_nlpd as leave_one_out_nlpd
+from gpkit.objectives.sequential import sequential_log_density as sequential_log_density

@@ -1,0 +1,161 @@
+"""`GPRegressor`: one Gaussian process as a scikit-learn estimator."""
+
+from typing import Any, final
+
+import jax
+import numpy as np
+
+from gpkit.estimators.base import (
+    AbstractGPEstimator,
+    draw_seed,
+    make_predictor,
+    original_evidence,
+    warn_of,
+)
+from gpkit.estimators.task import Task, make_dataset, make_model
+from gpkit.fitting import FitResult, fit
+from gpkit.fitting.budget import plan_dense, subset
+from gpkit.kernels import to_expression
+from gpkit.params import log_prior
+from gpkit.predictor import on_host
+from gpkit.results import Progress, silent
+
+
+@final
+class GPRegressor(AbstractGPEstimator):
+    """Gaussian process regression.
+
+    Columns and target are standardised by the training rows; everything that comes back is
+    in original units. Lengthscales, periods and change points in an expression are in the
+    units of their columns.
+
+    Parameters
+    ----------
+    kernel : str or kernel, default="matern52(ard)"
+        An expression, or a module of `gpkit.kernels` (on the standardised columns).
+    mean : {"constant", "zero", "linear"} or mean
+    noise : {"gaussian", "none", "group(COLUMN)"} or noise
+        Learned noise; variances known per row are passed to `fit` and added to it.
+    prior : {"default"} or None
+        Weak priors scaled with the number of columns (maximum a posteriori), or none
+        (maximum likelihood); see `gpkit.defaults`.
+    optimizer : "lbfgs", Optax gradient transformation, or None
+        None keeps the parameters as given.
+    n_restarts : int, default=4
+        Runs after the first: one from values read off the data, the others random.
+    max_steps : int, default=200
+    standardize : bool, default=True
+    memory : str or int, default="4GB"
+        Ceiling for the dense covariance; above it rows are left out, and `plan_` says so.
+    budget : float, default=300
+        Ceiling of predicted seconds of the fit, at nominal rates; above it the parameters
+        are fitted on a seeded subset of rows, and `plan_` says so.
+    random_state : int, RandomState or None
+    verbose : int
+        1 prints the plan and the result.
+
+    Attributes
+    ----------
+    kernel_ : str
+        The fitted kernel, in original units.
+    model_ : GP
+        The fitted model, in standardised units.
+    log_evidence_ : Estimate
+        Log evidence of the rows that were fitted, in original units, in nats.
+    predictor_ : Predictor
+    result_ : FitResult
+    plan_ : Plan
+    n_features_in_, feature_names_in_ : as in scikit-learn
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gpkit import GPRegressor
+    >>> X = np.linspace(0, 6, 30)[:, None]
+    >>> reg = GPRegressor("rbf", random_state=0).fit(X, np.sin(X[:, 0]))
+    >>> mean, std = reg.predict([[1.5]], return_std=True)
+    >>> print(mean.round(3), std.round(3) < 0.01)
+    [0.997] [ True]
+    """
+
+    def __init__(
+        self,
+        kernel: Any = "matern52(ard)",
+        *,
+        mean: Any = "constant",
+        noise: Any = "gaussian",
+        prior: Any = "default",
+        optimizer: Any = "lbfgs",
+        n_restarts: int = 4,
+        max_steps: int = 200,
+        standardize: bool = True,
+        memory: Any = None,
+        budget: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.kernel = kernel
+        self.mean = mean
+        self.noise = noise
+        self.prior = prior
+        self.optimizer = optimizer
+        self.n_restarts = n_restarts
+        self.max_steps = max_steps
+        self.standardize = standardize
+        self.memory = memory
+        self.budget = budget
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self, X: Any, y: Any, *, noise_variance: Any = None, progress: Progress = silent
+    ) -> "GPRegressor":
+        """Fit to rows X, shape (n, d) or a DataFrame, and targets y, shape (n,) or (n, t).
+
+        `noise_variance` are known variances of the rows, in squared units of y. `progress`
+        is called with an `Event` after every step.
+        """
+        dataset = make_dataset(self, X, y, noise_variance)
+        seed = draw_seed(self.random_state)
+        # Scales come from all rows, also where parameters are fitted on a subset.
+        task = Task.of(dataset, standardize=self.standardize)
+        fits = 1 + self.n_restarts if self.optimizer is not None else 1
+        plan = plan_dense(
+            dataset.n, task.X.shape[1], num_fits=fits, memory=self.memory, seconds=self.budget
+        )
+        if self.verbose or plan.reasons:
+            print(f"gpkit: {plan.summary()}")
+        keep = subset(dataset.n, plan.rows, seed)
+        known = task.noise_variance
+        with jax.enable_x64(True):
+            model = make_model(task, self.kernel, self.mean, self.noise, self.prior)
+            result = fit(
+                model,
+                task.X[keep],
+                task.y[keep],
+                optimizer=self.optimizer,
+                noise_variance=None if known is None else known[keep],
+                n_restarts=self.n_restarts,
+                max_steps=self.max_steps,
+                key=jax.random.key(seed),
+                progress=progress,
+            )
+        self._store(dataset, task, result, plan, keep, seed)
+        return self
+
+    def _store(
+        self, dataset: Any, task: Task, result: FitResult, plan: Any, keep: np.ndarray, seed: int
+    ) -> None:
+        self.plan_ = plan
+        self.predictor_ = make_predictor(dataset, task, result.model, plan, seed)
+        with jax.enable_x64(True):
+            # The objective of the fit holds the prior; the evidence does not.
+            evidence = result.log_density - float(log_prior(result.model))
+            self.kernel_ = to_expression(result.model.kernel, task.columns, digits=4)
+        self.model_ = on_host(result.model)
+        self.result_ = result._replace(model=self.model_)
+        self.log_evidence_ = original_evidence(
+            evidence, result.error_bound, result.status, task, len(keep)
+        )
+        self.n_iter_ = max(1, len(result.history.value) - 1)
+        warn_of(result.status, "GPRegressor")

@@ -1,0 +1,261 @@
+"""`compare`: fit named candidates and rank them, with differences and a decision."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from gpkit._types import Array, Float, Inputs, Targets
+from gpkit.checks import check_data
+from gpkit.fitting import FitResult, fit
+from gpkit.model import GP
+from gpkit.predictor import on_host
+from gpkit.results import Estimate, Event, Progress, Status, silent
+from gpkit.selection.criteria import (
+    CRITERIA,
+    Fold,
+    Scores,
+    check_criterion,
+    kfold_rows,
+    make_folds,
+    score,
+)
+from gpkit.selection.decision import Difference, differences, stacking_weights
+
+_NUM_FOLDS = 5
+_REFIT_STEPS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One fitted model of a comparison; arrays are NumPy.
+
+    `log_evidence` is an `Estimate` on the scale of the comparison; `seconds` count fit,
+    compilation and scores; `status` is the worst that was met.
+    """
+
+    name: str
+    model: GP
+    fit: FitResult
+    scores: Scores
+    log_evidence: Estimate
+    seconds: float
+    status: Status
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Candidates ranked by a criterion, best first; in nats, on the scale of the targets.
+
+    `differences` stand in the order of `candidates`.
+    """
+
+    candidates: tuple[Candidate, ...]
+    differences: tuple[Difference, ...]
+    criterion: str
+    num_rows: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best_(self) -> Candidate:
+        """The candidate with the highest score."""
+        return self.candidates[0]
+
+    @property
+    def undecided_(self) -> tuple[str, ...]:
+        """Names of the candidates that can't be told apart from the best one."""
+        pairs = zip(self.candidates, self.differences, strict=True)
+        return tuple(c.name for c, d in pairs if d.decision == "undecided")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Stacking weights of the candidates, from their leave-one-out densities."""
+        densities = np.stack([c.scores.loo_rows for c in self.candidates], axis=1)
+        weights = stacking_weights(densities)
+        return {c.name: float(w) for c, w in zip(self.candidates, weights, strict=True)}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per candidate, ranked: differences, decision, criteria, cost, status.
+
+        `loo_nlpd` and `kfold_nlpd` are negative log predictive densities per row (lower is
+        better); all other scores are totals in nats (higher is better).
+        """
+        weights = self.weights
+        records = [
+            _record(c, d, weights[c.name], self.num_rows)
+            for c, d in zip(self.candidates, self.differences, strict=True)
+        ]
+        return pd.DataFrame(records).set_index("candidate")
+
+    def with_notes(self, notes: tuple[str, ...]) -> "Comparison":
+        """The same comparison with further remarks."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def verdict(self) -> str:
+        """One line: the winner, or what can't be told apart and by how much."""
+        best = self.best_.name
+        close = [
+            (c.name, d)
+            for c, d in zip(self.candidates, self.differences, strict=True)
+            if d.decision == "undecided"
+        ]
+        if not close:
+            return f"{best} is best by {self.criterion}"
+        name, nearest = close[0]
+        more = f" (and {len(close) - 1} more)" if len(close) > 1 else ""
+        gap = f"{-nearest.delta:.1f} +- {nearest.stderr:.1f} nats"
+        return f"{best} or {name}{more} ({gap}); predictions use {best}"
+
+    def __repr__(self) -> str:
+        columns = ["delta", "stderr", "decision", "log_evidence", "loo_nlpd", "parameters"]
+        return f"{self.table[columns].to_string(float_format='{:.4g}'.format)}\n{self.verdict()}"
+
+
+def compare(
+    models: Mapping[str, GP],
+    X: Inputs,
+    y: Targets,
+    *,
+    criterion: str = "evidence",
+    optimizer: Any = "lbfgs",
+    noise_variance: Float[Array, " n"] | None = None,
+    n_restarts: int = 2,
+    max_steps: int = 200,
+    tol: float = 1e-3,
+    folds: Sequence[Fold] | None = None,
+    log_scale: float = 0.0,
+    key: Array | None = None,
+    progress: Progress = silent,
+) -> Comparison:
+    """Fit every model and rank them by a criterion, with differences and a decision.
+
+    A host loop: candidates run one after another, each with the same key.
+
+    **Arguments:**
+
+    - `models`: name to `gpkit.GP`.
+    - `criterion`: "evidence", "map", "bic", "aic", "loo" or "kfold"; see
+      `gpkit.selection.criteria`. The k-fold scores are computed only when asked for.
+    - `optimizer`, `n_restarts`, `max_steps`, `tol`, `noise_variance`: as in `gpkit.fit`.
+    - `folds`: splits for "kfold", each scaled by its own training rows; by default five
+      seeded folds of X and y as they are.
+    - `log_scale`: log of the scale that y was divided by (summed over targets): scores are
+      reported for the targets before that division.
+
+    Ctrl-C keeps the candidates finished so far, if there is one.
+
+    **Raises:** ValueError for an unknown criterion, no models, or shapes that do not fit.
+    """
+    check_criterion(criterion)
+    if not models:
+        raise ValueError("models is empty: pass at least one named model")
+    X, y = check_data(X, y, noise_variance=noise_variance)
+    key = jax.random.key(0) if key is None else key
+    if criterion == "kfold" and folds is None:
+        folds = make_folds(
+            np.asarray(X), np.asarray(y), min(_NUM_FOLDS, len(X)), 0, noise_variance=noise_variance
+        )
+    done: list[Candidate] = []
+    for number, (name, model) in enumerate(models.items()):
+        progress(Event("candidate", number, len(models), np.nan, name))
+        clock = time.perf_counter()
+        result = fit(
+            model,
+            X,
+            y,
+            optimizer=optimizer,
+            noise_variance=noise_variance,
+            n_restarts=n_restarts,
+            max_steps=max_steps,
+            tol=tol,
+            key=key,
+            progress=progress,
+        )
+        interrupted = result.status == Status.INTERRUPTED
+        if interrupted and done:
+            break
+        scores, _ = score(result.model, X, y, noise_variance=noise_variance)
+        if criterion == "kfold":
+            rows = kfold_rows(result.model, list(folds or ()), len(X), max_steps=_REFIT_STEPS)
+            scores = scores._replace(kfold_rows=rows)
+        done.append(_candidate(name, result, scores, log_scale, time.perf_counter() - clock))
+        if interrupted:
+            break
+    progress(Event("candidate", len(models), len(models), np.nan, ""))
+    notes = () if len(done) == len(models) else ("interrupted: not all candidates were fitted",)
+    return rank(done, criterion, notes)
+
+
+def rank(
+    candidates: Sequence[Candidate], criterion: str, notes: tuple[str, ...] = ()
+) -> Comparison:
+    """The same candidates ranked by a criterion; nothing is fitted again."""
+    parts = [CRITERIA[check_criterion(criterion)](c.scores) for c in candidates]
+    bounds = [c.scores.error_bound for c in candidates]
+    found = differences([rows for rows, _ in parts], [extra for _, extra in parts], bounds)
+    totals = [np.sum(rows) + extra for rows, extra in parts]
+    order = sorted(
+        range(len(found)), key=lambda j: -totals[j] if np.isfinite(totals[j]) else np.inf
+    )
+    return Comparison(
+        tuple(candidates[j] for j in order),
+        tuple(found[j] for j in order),
+        criterion,
+        len(candidates[0].scores.evidence_rows),
+        notes,
+    )
+
+
+def _candidate(
+    name: str, result: FitResult, scores: Scores, log_scale: float, seconds: float
+) -> Candidate:
+    # Per row, a density of y is that of y / s divided by s. Folds bring their own scale.
+    scores = scores._replace(
+        evidence_rows=scores.evidence_rows - log_scale,
+        loo_rows=scores.loo_rows - log_scale,
+        error_bound=result.error_bound,
+    )
+    status = max(result.status, scores.status)
+    evidence = on_host(
+        Estimate.exact(
+            np.sum(scores.evidence_rows), error_bound=result.error_bound, status=int(status)
+        )
+    )
+    result = result._replace(model=on_host(result.model))
+    return Candidate(name, result.model, result, scores, evidence, seconds, Status(status))
+
+
+def _record(c: Candidate, d: Difference, weight: float, n: int) -> dict[str, Any]:
+    totals = {name: sum_up(c.scores) for name, sum_up in _TOTALS.items()}
+    return {
+        "candidate": c.name,
+        "delta": d.delta,
+        "stderr": d.stderr,
+        "decision": d.decision,
+        "log_evidence": totals["evidence"],
+        "map": totals["map"],
+        "bic": totals["bic"],
+        "aic": totals["aic"],
+        "loo_nlpd": -totals["loo"] / n,
+        "kfold_nlpd": -totals["kfold"] / n,
+        "weight": weight,
+        "parameters": c.scores.num_parameters,
+        "seconds": c.seconds,
+        "status": c.status.name.lower(),
+    }
+
+
+def _total(criterion: str) -> Any:
+    def total(scores: Scores) -> float:
+        rows, extra = CRITERIA[criterion](scores)
+        return float(np.sum(rows) + extra)
+
+    return total
+
+
+_TOTALS = {name: _total(name) for name in CRITERIA}
