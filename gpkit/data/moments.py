@@ -26,15 +26,12 @@ def moments(values: Column) -> Moments:
     is squared: both steps are exact, so neither size nor a large offset costs digits.
     """
     exponent, shifted, first = _shifted(values)
-    largest = np.max(np.abs(shifted))
+    mean = np.mean(shifted)
+    offset = float(np.ldexp(first + mean, exponent))
     if _negligible(shifted):
-        return Moments(float(np.ldexp(first + np.mean(shifted), exponent)), 1.0, True)
-    inner = _exponent(largest)
-    unit = np.ldexp(shifted, -inner)
-    mean = np.mean(unit)
-    std = np.sqrt(np.mean((unit - mean) ** 2))
-    scale = float(np.ldexp(std, inner + exponent))
-    offset = float(np.ldexp(first + np.ldexp(mean, inner), exponent))
+        return Moments(offset, 1.0, True)
+    # Not negligible, the spread exceeds 1e-16, whose square is far from underflow.
+    scale = float(np.ldexp(np.sqrt(np.mean((shifted - mean) ** 2)), exponent))
     # Below the smallest float64 nothing can be divided by.
     return Moments(offset, scale, False) if scale > 0 else Moments(offset, 1.0, True)
 
@@ -56,7 +53,7 @@ def standardised(
 
 def _shifted(values: Column) -> tuple[int, Column, float]:
     """Exponent e, the values times 2**-e less their first, and that first."""
-    exponent = _exponent(np.max(np.abs(values)))
+    exponent = int(np.frexp(np.max(np.abs(values)))[1])
     unit = np.ldexp(values, -exponent)
     return exponent, unit - unit[0], float(unit[0])
 
@@ -65,7 +62,3 @@ def _negligible(shifted: Column) -> bool:
     # The largest value lies in [1/2, 1), so eps is about its unit in the last place.
     spread = np.max(shifted) - np.min(shifted)
     return bool(spread <= _CONSTANT_ULPS * np.finfo(np.float64).eps)
-
-
-def _exponent(value: float) -> int:
-    return int(np.frexp(value)[1])

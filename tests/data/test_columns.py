@@ -139,6 +139,8 @@ def _code(new, train=FRAME):
         (lambda: infer_frame(pd.DataFrame({"a": [{}, {}]})), TypeError, "'a' holds objects"),
         (lambda: infer_frame(pd.DataFrame({"a": pd.Categorical([1, "x"])})), ValueError,
          "'a' mixes text and numbers"),
+        (lambda: infer_frame(pd.DataFrame({"a": pd.Categorical(pd.date_range("2020", periods=2))})),
+         ValueError, "'a' has the level Timestamp.*astype"),
         (lambda: infer_frame(pd.DataFrame({"a": pd.to_timedelta([1, 2])})), TypeError,
          "'a' has dtype timedelta"),
         (lambda: infer_array([[1.0, 2.0]], names=["a"]), ValueError, "names must be 2"),

@@ -87,6 +87,12 @@ def test_known_noise_goes_to_standardised_units_and_back(factor):
     np.testing.assert_allclose(scaler.variance(standardised), noise, rtol=1e-14)
 
 
+def test_known_noise_survives_a_scale_whose_square_does_not():
+    huge, tiny = TargetScaler.fit(1e200 * Y), TargetScaler.fit(1e-200 * Y)
+    np.testing.assert_allclose(huge.noise_variance([1e300]) * Y.var(), [1e-100], rtol=1e-13)
+    np.testing.assert_allclose(tiny.noise_variance([1e-300]) * Y.var(), [1e100], rtol=1e-13)
+
+
 def test_known_noise_of_several_targets():
     scaler = TargetScaler.fit(Y2)
     one = scaler.noise_variance(np.ones(4))
