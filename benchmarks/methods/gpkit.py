@@ -13,12 +13,24 @@ from gpkit.operators import gram
 
 def fit_regressor(X, y, seed):
     model = gp.GPRegressor(random_state=seed).fit(X, y)
-    return lambda X_new: model.predict(X_new, return_std=True), {}
+    return lambda X_new: model.predict(X_new, return_std=True), _facts(model)
 
 
 def fit_selector(X, y, seed):
     model = gp.GPSelector(random_state=seed).fit(X, y)
-    return lambda X_new: model.predict(X_new, return_std=True), {}
+    facts = {"best": model.best_, "undecided": list(model.undecided_), **_facts(model)}
+    return lambda X_new: model.predict(X_new, return_std=True), facts
+
+
+def _facts(model):
+    evidence, plan = model.log_evidence_, model.plan_
+    return {
+        "kernel": str(model.kernel_),
+        "log_evidence": float(evidence.value),
+        "status": int(evidence.status),
+        "rows_fitted": plan.rows,
+        "rows_predicting": plan.posterior_rows,
+    }
 
 
 REGRESSION = {"GPRegressor": fit_regressor, "GPSelector": fit_selector}

@@ -1,10 +1,14 @@
 """Verdicts of the report on documents made by hand."""
 
+import json
 import math
 
 import pytest
 
+from benchmarks.registry import METHODS
 from benchmarks.rendering import small
+from benchmarks.suites.small import PLAN
+from gpkit.selection.candidates import default_candidates
 
 
 def job(method, nlpds, status="ok", dataset="a"):
@@ -76,3 +80,10 @@ def test_page_holds_every_row_and_every_failure():
     summary = page.split("## Summary")[1].split("## a")[0]
     line = next(line for line in summary.splitlines() if line.startswith("| close |"))
     assert line == "| close | 0 of 1 | 1 | 1 | 2.00 | 10.0 | - | 1.0 | 0 |"
+
+
+def test_plan_states_what_runs():
+    plan = json.loads(PLAN.read_text())
+    assert plan["candidates"] == list(default_candidates(2))
+    assert set(plan["methods"]) == set(METHODS)
+    assert len(set(plan["datasets"])) == len(plan["datasets"]) >= 12
