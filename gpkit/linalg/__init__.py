@@ -24,3 +24,10 @@ from gpkit.linalg.preconditioners import low_rank_plus_diagonal as low_rank_plus
 from gpkit.linalg.slq import SLQ as SLQ
 from gpkit.linalg.slq import slq as slq
 from gpkit.linalg.slq import slq_trace as slq_trace
+from gpkit.linalg.divided import general_function as general_function
+from gpkit.linalg.divided import hermitian_function as hermitian_function
+from gpkit.linalg.funm import MatrixFunction as MatrixFunction
+from gpkit.linalg.funm import expm_multiply as expm_multiply
+from gpkit.linalg.funm import funm_arnoldi as funm_arnoldi
+from gpkit.linalg.funm import funm_lanczos as funm_lanczos
+from gpkit.linalg.funm_quadratic import funm_quadratic as funm_quadratic

@@ -69,14 +69,19 @@ def arnoldi(
     flat = krylov.flatten_square(matvec, v, params)
     depth = krylov.check_depth(depth, flat.vector.size)
     full = krylov.check_reortho(reortho) == "full"
-    run = with_adjoint(
-        partial(_forward, flat.apply, depth, full),
-        partial(_tangent, flat.apply, full),
-        partial(_adjoint, flat.apply, full),
-    )
+    run = with_adjoint(*maps(flat.apply, depth, full))
     out = run(flat.operands, flat.vector)
     return out._replace(
         basis=jax.vmap(flat.unravel)(out.basis), residual=flat.unravel(out.residual)
+    )
+
+
+def maps(apply: Callable, depth: int, full: bool) -> krylov.Maps:
+    """Decomposition of ``apply(operands, x)`` on vectors, its derivative and the transpose."""
+    return krylov.Maps(
+        partial(_forward, apply, depth, full),
+        partial(_tangent, apply, full),
+        partial(_adjoint, apply, full),
     )
 
 

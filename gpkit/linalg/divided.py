@@ -24,6 +24,8 @@ from gpkit.linalg.primitive import densify, hoist, with_adjoint
 
 # f(captured, x), elementwise in x
 _Elementwise = Callable[[PyTree, Array], Array]
+# matrix -> eigenvalues, matrix of eigenvectors, its inverse
+_Spectrum = Callable[[Array], tuple[Array, Array, Array]]
 
 
 def hermitian_function(
@@ -40,7 +42,25 @@ def hermitian_function(
     derivative; of the order of n^3 evaluations of f'' for a second derivative.
     """
     pure, captured = hoist(f, matrix.real[0])
-    return _apply(pure, captured, matrix)
+    return _apply(pure, _eigh, captured, matrix)
+
+
+def general_function(
+    f: Callable[[Array], Array], matrix: Float[Array, "n n"]
+) -> tuple[Array, Float[Array, ""]]:
+    """f(A) of a diagonalisable matrix (complex), and the condition number of its eigenvectors.
+
+    `f` is an analytic elementwise function of complex eigenvalues; derivatives as for
+    `hermitian_function`. About log10(condition) digits are lost, all of them if A is
+    defective.
+
+    **Cost:** one nonsymmetric eigendecomposition (on the CPU) per evaluation and derivative.
+    """
+    matrix = matrix.astype(jnp.result_type(matrix, jnp.complex64))
+    pure, captured = hoist(f, matrix[0])
+    _, vectors, inverse = _eig(jax.lax.stop_gradient(matrix))
+    condition = jnp.linalg.norm(vectors, 2) * jnp.linalg.norm(inverse, 2)
+    return _apply(pure, _eig, captured, matrix), condition
 
 
 def divided_difference(f: Callable[[Array], Array], a: Array, b: Array) -> Array:
@@ -62,14 +82,14 @@ def divided_difference(f: Callable[[Array], Array], a: Array, b: Array) -> Array
 
 
 def second_divided_difference(f: Callable[[Array], Array], a: Array, b: Array, c: Array) -> Array:
-    """f[a, b, c] = (f[a, b] - f[b, c]) / (a - c), elementwise for real arguments.
+    """f[a, b, c] = (f[a, b] - f[b, c]) / (a - c), elementwise with broadcasting.
 
     Symmetric in its arguments; f''(a) / 2 when all three are equal.
     """
-    low, middle, high = jnp.sort(jnp.stack(jnp.broadcast_arrays(a, b, c)), axis=0)
-    gap = high - low
+    low, middle, high = _longest_outside(*jnp.broadcast_arrays(a, b, c))
+    gap = jnp.abs(high - low)
     left, right = divided_difference(f, low, middle), divided_difference(f, middle, high)
-    quotient = (right - left) / jnp.where(gap == 0, 1, gap)
+    quotient = (right - left) / jnp.where(gap == 0, 1, high - low)
     # Hermite-Genocchi: the mean of f'' over the simplex, as two nested line integrals.
     curvature = partial(_derivative, partial(_derivative, f))
 
@@ -81,15 +101,21 @@ def second_divided_difference(f: Callable[[Array], Array], a: Array, b: Array, c
         )
 
     rough, fine = mean(2), mean(4)
-    eps = jnp.finfo(gap.dtype).eps
-    smallest = jnp.minimum(middle - low, high - middle)
-    noise = eps * (jnp.abs(left) + jnp.abs(right)) / jnp.where(gap == 0, 1, gap)
-    # A quotient of differences over a short side has already lost digits there.
-    noise = noise * jnp.where(
-        smallest == 0, 1, jnp.minimum(gap / jnp.where(smallest == 0, 1, smallest), 1e3)
-    )
-    near = (gap == 0) | (jnp.abs(fine - rough) <= noise)
+    # The quotient loses digits by its own division, and before that by those on short sides.
+    short = jnp.minimum(jnp.abs(middle - low), jnp.abs(high - middle))
+    loss = jnp.where(short == 0, 1, jnp.minimum(gap / jnp.where(short == 0, 1, short), 1e3))
+    size = jnp.finfo(gap.dtype).eps * (jnp.abs(left) + jnp.abs(right)) * loss
+    near = (gap == 0) | (jnp.abs(fine - rough) <= size / jnp.where(gap == 0, 1, gap))
     return jnp.where(near, fine, quotient)
+
+
+def _longest_outside(a: Array, b: Array, c: Array) -> tuple[Array, Array, Array]:
+    """The three arguments, reordered so that the first and the last are farthest apart."""
+    ab, bc, ac = jnp.abs(a - b), jnp.abs(b - c), jnp.abs(a - c)
+    swap_last, swap_first = (ab > ac) & (ab >= bc), (bc > ac) & (bc > ab)
+    middle = jnp.where(swap_last, c, jnp.where(swap_first, a, b))
+    first, last = jnp.where(swap_first, b, a), jnp.where(swap_last, b, c)
+    return first, middle, last
 
 
 def _scaled(s: float, low: Array, middle: Array, high: Array) -> tuple[Array, Array]:
@@ -113,33 +139,36 @@ def _mean_along(f: Callable[[Array], Array], a: Array, b: Array, order: int) -> 
     return sum(w * f(a + t * (b - a)) for t, w in zip(nodes, weights, strict=True))
 
 
-def _apply(f: _Elementwise, captured: list, matrix: Array) -> Array:
-    run = with_adjoint(partial(_value, f), partial(_tangent, f), partial(_adjoint, f))
+def _apply(f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array) -> Array:
+    maps = (partial(function, f, spectrum) for function in (_value, _tangent, _adjoint))
+    run = with_adjoint(*maps)
     return run(captured, matrix)
 
 
-def _value(f: _Elementwise, captured: list, matrix: Array) -> Array:
-    values, vectors = _eigh(matrix)
-    return (vectors * f(captured, values)) @ vectors.conj().T
+def _value(f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array) -> Array:
+    values, vectors, inverse = spectrum(matrix)
+    return (vectors * f(captured, values)) @ inverse
 
 
-def _tangent(f: _Elementwise, args: tuple, out: Array, dargs: tuple) -> Array:
+def _tangent(f: _Elementwise, spectrum: _Spectrum, args: tuple, out: Array, dargs: tuple) -> Array:
     (captured, matrix), (dcaptured, dmatrix) = args, dargs
     derivative = jnp.zeros_like(out)
     if dmatrix is not None:
-        derivative = derivative + _frechet(f, captured, matrix, dmatrix)
+        derivative = derivative + _frechet(f, spectrum, captured, matrix, dmatrix)
     if any(d is not None for d in dcaptured):
         # The derivative in what f is closed over is itself a function of the matrix.
         pair = [captured, densify(dcaptured, captured)]
-        derivative = derivative + _apply(partial(_along, f), pair, matrix)
+        derivative = derivative + _apply(partial(_along, f), spectrum, pair, matrix)
     return derivative
 
 
-def _adjoint(f: _Elementwise, args: tuple, out: Array, cotangent: Array) -> tuple[list, Array]:
+def _adjoint(
+    f: _Elementwise, spectrum: _Spectrum, args: tuple, out: Array, cotangent: Array
+) -> tuple[list, Array]:
     captured, matrix = args
-    dmatrix = _frechet(f, captured, matrix, cotangent.T).T
+    dmatrix = _frechet(f, spectrum, captured, matrix, cotangent.T).T
     dmatrix = dmatrix if jnp.iscomplexobj(matrix) else dmatrix.real
-    return _captured_gradient(f, captured, matrix, cotangent.T), dmatrix
+    return _captured_gradient(f, spectrum, captured, matrix, cotangent.T), dmatrix
 
 
 def _along(f: _Elementwise, pair: list, x: Array) -> Array:
@@ -152,30 +181,38 @@ def _along(f: _Elementwise, pair: list, x: Array) -> Array:
 # second order does not run through the eigenvectors either.
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _frechet(f: _Elementwise, captured: list, matrix: Array, direction: Array) -> Array:
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _frechet(
+    f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array, direction: Array
+) -> Array:
     """L(A, E): derivative of f(A) in the direction E."""
-    values, vectors = _eigh(matrix)
+    values, vectors, inverse = spectrum(matrix)
     table = divided_difference(partial(f, captured), values[:, None], values[None])
-    return vectors @ (table * _into(vectors, direction)) @ vectors.conj().T
+    return vectors @ (table * (inverse @ direction @ vectors)) @ inverse
 
 
 @_frechet.defjvp
-def _frechet_jvp(f: _Elementwise, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+def _frechet_jvp(
+    f: _Elementwise, spectrum: _Spectrum, primals: tuple, tangents: tuple
+) -> tuple[Array, Array]:
     captured, matrix, direction = primals
     dcaptured, dmatrix, ddirection = tangents
-    out = _frechet(f, captured, matrix, direction)
-    dout = _frechet(f, captured, matrix, ddirection)
-    dout = dout + _second(f, captured, matrix, direction, dmatrix)
+    out = _frechet(f, spectrum, captured, matrix, direction)
+    dout = _frechet(f, spectrum, captured, matrix, ddirection)
+    dout = dout + _second(f, spectrum, captured, matrix, direction, dmatrix)
     if captured:
-        dout = dout + _frechet(partial(_along, f), [captured, dcaptured], matrix, direction)
+        dout = dout + _frechet(
+            partial(_along, f), spectrum, [captured, dcaptured], matrix, direction
+        )
     return out, dout
 
 
-def _second(f: _Elementwise, captured: list, matrix: Array, e: Array, g: Array) -> Array:
+def _second(
+    f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array, e: Array, g: Array
+) -> Array:
     """Second derivative of f(A), bilinear and symmetric in the directions e and g."""
-    values, vectors = _eigh(matrix)
-    e, g = _into(vectors, e), _into(vectors, g)
+    values, vectors, inverse = spectrum(matrix)
+    e, g = inverse @ e @ vectors, inverse @ g @ vectors
 
     def row(i: Array) -> Array:
         table = second_divided_difference(
@@ -183,22 +220,26 @@ def _second(f: _Elementwise, captured: list, matrix: Array, e: Array, g: Array) 
         )
         return e[i] @ (table * g) + g[i] @ (table * e)
 
-    return vectors @ jax.lax.map(row, jnp.arange(values.size)) @ vectors.conj().T
+    return vectors @ jax.lax.map(row, jnp.arange(values.size)) @ inverse
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _captured_gradient(f: _Elementwise, captured: list, matrix: Array, weight: Array) -> list:
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _captured_gradient(
+    f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array, weight: Array
+) -> list:
     """Gradient of Re tr(W f(A)) with respect to what f is closed over."""
-    values, vectors = _eigh(matrix)
-    return _weighted(lambda c: f(c, values), captured, jnp.diag(_into(vectors, weight)))
+    values, vectors, inverse = spectrum(matrix)
+    return _weighted(lambda c: f(c, values), captured, jnp.diag(inverse @ weight @ vectors))
 
 
 @_captured_gradient.defjvp
-def _captured_gradient_jvp(f: _Elementwise, primals: tuple, tangents: tuple) -> tuple[list, list]:
+def _captured_gradient_jvp(
+    f: _Elementwise, spectrum: _Spectrum, primals: tuple, tangents: tuple
+) -> tuple[list, list]:
     captured, matrix, weight = primals
     dcaptured, dmatrix, dweight = tangents
-    values, vectors = _eigh(matrix)
-    inner = _into(vectors, weight)
+    values, vectors, inverse = spectrum(matrix)
+    inner = inverse @ weight @ vectors
 
     def diagonal(c: list) -> list:
         return _weighted(lambda c: f(c, values), c, jnp.diag(inner))
@@ -207,8 +248,8 @@ def _captured_gradient_jvp(f: _Elementwise, primals: tuple, tangents: tuple) -> 
         return divided_difference(partial(f, c), values[:, None], values[None])
 
     out, by_captured = jax.jvp(diagonal, (captured,), (dcaptured,))
-    by_matrix = _weighted(table, captured, inner.T * _into(vectors, dmatrix))
-    by_weight = _captured_gradient(f, captured, matrix, dweight)
+    by_matrix = _weighted(table, captured, inner.T * (inverse @ dmatrix @ vectors))
+    by_weight = _captured_gradient(f, spectrum, captured, matrix, dweight)
     return out, jax.tree.map(lambda *terms: sum(terms), by_captured, by_matrix, by_weight)
 
 
@@ -219,10 +260,12 @@ def _weighted(table: Callable[[list], Array], captured: list, weight: Array) -> 
     return transposed(weight.astype(values.dtype))[0]
 
 
-def _eigh(matrix: Array) -> tuple[Array, Array]:
-    return jnp.linalg.eigh(matrix, symmetrize_input=False)
+def _eigh(matrix: Array) -> tuple[Array, Array, Array]:
+    """Eigenvalues, eigenvectors and the inverse of the matrix of eigenvectors."""
+    values, vectors = jnp.linalg.eigh(matrix, symmetrize_input=False)
+    return values, vectors, vectors.conj().T
 
 
-def _into(vectors: Array, matrix: Array) -> Array:
-    """A matrix in the basis of the eigenvectors."""
-    return vectors.conj().T @ matrix @ vectors
+def _eig(matrix: Array) -> tuple[Array, Array, Array]:
+    values, vectors = jnp.linalg.eig(matrix)
+    return values, vectors, jnp.linalg.inv(vectors)

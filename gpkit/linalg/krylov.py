@@ -31,6 +31,14 @@ class FlatOperator(NamedTuple):
     unravel_image: Callable[[Array], PyTree]
 
 
+class Maps(NamedTuple):
+    """A decomposition of vectors, its derivative and the transpose: see `with_adjoint`."""
+
+    forward: Callable
+    tangent: Callable
+    adjoint: Callable
+
+
 def flatten(matvec: MatVec, v: PyTree, params: tuple) -> FlatOperator:
     """The product ``matvec(v, *params)`` on vectors; it may be rectangular.
 

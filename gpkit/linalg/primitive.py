@@ -84,9 +84,8 @@ def densify(derivative: PyTree, like: PyTree) -> PyTree:
     The result is a valid tangent for ``jax.jvp`` at `like`.
     """
     leaves, structure = jax.tree.flatten(like)
-    filled = [
-        _zeros(x) if d is None else d for d, x in zip(_leaves(derivative), leaves, strict=True)
-    ]
+    derivatives = structure.flatten_up_to(derivative)
+    filled = [_zeros(x) if d is None else d for d, x in zip(derivatives, leaves, strict=True)]
     return jax.tree.unflatten(structure, filled)
 
 
@@ -96,12 +95,12 @@ def pushforward(fun: Callable, args: tuple, dargs: tuple) -> PyTree:
     Where nothing varies, the result is an array of zeros.
     """
     leaves, structure = jax.tree.flatten(args)
-    moving = [i for i, d in enumerate(_leaves(dargs)) if d is not None]
-    directions = [d for d in _leaves(dargs) if d is not None]
+    derivatives = structure.flatten_up_to(dargs)
+    moving = [i for i, d in enumerate(derivatives) if d is not None]
     _, out = jax.jvp(
         lambda *values: fun(*jax.tree.unflatten(structure, _place(leaves, moving, values))),
         [leaves[i] for i in moving],
-        directions,
+        [derivatives[i] for i in moving],
     )
     return out
 
@@ -125,9 +124,8 @@ def _tangent_of(
     arg_leaves, arg_structure = jax.tree.flatten(args)
     out_leaves, out_structure = jax.tree.flatten(out)
     num_args = len(arg_leaves)
-    moving = [
-        i for i, (x, d) in enumerate(zip(arg_leaves, _leaves(dargs), strict=True)) if _varies(x, d)
-    ]
+    derivatives = arg_structure.flatten_up_to(dargs)
+    moving = [i for i, x in enumerate(arg_leaves) if _varies(x, derivatives[i])]
     smooth = [i for i, y in enumerate(out_leaves) if _is_inexact(y)]
 
     def rebuild(residuals: list) -> tuple[tuple, PyTree]:
@@ -137,23 +135,19 @@ def _tangent_of(
     def apply(residuals: list, inputs: list) -> list:
         direction = _place([None] * num_args, moving, inputs)
         result = tangent(*rebuild(residuals), jax.tree.unflatten(arg_structure, direction))
-        return _pick(result, smooth, residuals[num_args:])
+        return _pick(out_structure, result, smooth, residuals[num_args:])
 
     def transpose(residuals: list, inputs: list) -> list:
         cotangent = _place([None] * len(out_leaves), smooth, inputs)
         result = adjoint(*rebuild(residuals), jax.tree.unflatten(out_structure, cotangent))
-        return _pick(result, moving, residuals[:num_args])
+        return _pick(arg_structure, result, moving, residuals[:num_args])
 
-    derivatives = [_zeros(y) for y in out_leaves]
+    douts = [_zeros(y) for y in out_leaves]
     if moving and smooth:
-        inputs = [_leaves(dargs)[i] for i in moving]
+        inputs = [derivatives[i] for i in moving]
         values = _bind(apply, transpose, arg_leaves + out_leaves, inputs)
-        derivatives = _place(derivatives, smooth, values)
-    return jax.tree.unflatten(out_structure, derivatives)
-
-
-def _leaves(tree: PyTree) -> list:
-    return jax.tree.leaves(tree, is_leaf=lambda x: x is None)
+        douts = _place(douts, smooth, values)
+    return jax.tree.unflatten(out_structure, douts)
 
 
 def _place(values: Sequence, where: list[int], items: Sequence) -> list:
@@ -164,15 +158,15 @@ def _place(values: Sequence, where: list[int], items: Sequence) -> list:
     return placed
 
 
-def _pick(tree: PyTree, where: list[int], primals: list) -> list:
+def _pick(structure: Any, tree: PyTree, where: list[int], primals: list) -> list:
     """The leaves of `tree` at the positions `where`, shaped like `primals`, zeros for ``None``."""
-    leaves = _leaves(tree)
-    if len(leaves) != len(primals):
+    try:
+        leaves = structure.flatten_up_to(tree)
+    except ValueError as error:
         raise ValueError(
-            f"a tangent or adjoint map returned {len(leaves)} leaves where {len(primals)} are "
-            "needed: return the structure of the outputs (tangent) or of the tuple of arguments "
-            "(adjoint), with None for zeros"
-        )
+            "a tangent or adjoint map returned the wrong structure: it must be that of the "
+            f"outputs (tangent) or of the tuple of arguments (adjoint), None for zeros; {error}"
+        ) from error
     return [_zeros(primals[i]) if leaves[i] is None else leaves[i] for i in where]
 
 
