@@ -20,6 +20,7 @@ from jax.scipy.special import ndtri
 from gpkit._types import Array, Bool, Float, Inputs, Int, Targets
 from gpkit.checks import check_data, check_inputs
 from gpkit.linalg.cholesky import cholesky
+from gpkit.means import AbstractMean
 from gpkit.model import GP
 from gpkit.operators.covariance import covariance
 from gpkit.operators.tiles import gram
@@ -109,11 +110,9 @@ class Posterior(eqx.Module):
         the hyperparameters held fixed (Rasmussen and Williams 2006, equation 5.12). The
         means here are of the residual y - m(X) plus m(X), so they are on the scale of y.
         """
-        precision = self.factor.inverse_diagonal()
-        if self.weights.ndim == 2:
-            precision = jnp.broadcast_to(precision[:, None], self.weights.shape)
-        targets = self.residual + _prior_mean(self.model, self.X, self.residual.ndim)
-        return Moments(targets - self.weights / precision, 1.0 / precision)
+        error, variance = leave_one_out_errors(self.factor, self.weights)
+        targets = self.residual + _columns(self.model.mean(self.X), self.residual.ndim)
+        return Moments(targets - error, variance)
 
     def _check(self, X_new: Any) -> Array:
         X_new = check_inputs(X_new, name="X_new")
@@ -135,6 +134,17 @@ class Posterior(eqx.Module):
         return noise + known
 
 
+@eqx.filter_jit
+def leave_one_out_errors(factor: AbstractFactor, weights: Float[Array, "n ..."]) -> Moments:
+    r"""Error $\alpha_i / (H^{-1})_{ii}$ and variance $1 / (H^{-1})_{ii}$ of every row.
+
+    Free of the kernel, so that one compiled program serves all models of a comparison.
+    """
+    precision = _columns(factor.inverse_diagonal(), weights.ndim)
+    precision = jnp.broadcast_to(precision, weights.shape)
+    return Moments(weights / precision, 1.0 / precision)
+
+
 def condition(
     model: GP,
     X: Inputs,
@@ -147,24 +157,29 @@ def condition(
 ) -> Posterior:
     """The posterior of a model given data: arguments as in `log_evidence`."""
     X, y = check_data(X, y, noise_variance=noise_variance, mask=mask)
-    return _condition(model, X, y, solver or Dense(), noise_variance, mask, key)
+    residual = _residual(model.mean, X, y, mask)
+    factor = (solver or Dense()).factorise(
+        covariance(model, X, noise_variance=noise_variance, mask=mask), key=key
+    )
+    return Posterior(model, X, residual, _solve(factor, residual), factor, mask)
 
 
 @eqx.filter_jit
-def _condition(
-    model: GP, X: Array, y: Array, solver: AbstractSolver, noise: Any, mask: Any, key: Any
-) -> Posterior:
-    H = covariance(model, X, noise_variance=noise, mask=mask)
-    residual = y - _prior_mean(model, X, y.ndim)
-    if mask is not None:
-        residual = jnp.where(mask if y.ndim == 1 else mask[:, None], residual, 0.0)
-    factor = solver.factorise(H, key=key)
-    return Posterior(model, X, residual, factor.solve(residual), factor, mask)
+def _residual(mean: AbstractMean, X: Array, y: Array, mask: Any) -> Array:
+    residual = y - _columns(mean(X), y.ndim)
+    if mask is None:
+        return residual
+    return jnp.where(_columns(mask, y.ndim), residual, 0.0)
 
 
-def _prior_mean(model: GP, X: Array, ndim: int) -> Array:
-    mean = model.mean(X)
-    return mean[:, None] if ndim > mean.ndim else mean
+@eqx.filter_jit
+def _solve(factor: AbstractFactor, residual: Array) -> Array:
+    return factor.solve(residual)
+
+
+def _columns(rows: Array, ndim: int) -> Array:
+    """Values of rows, shape (n,) or (n, t), with a target axis where one is needed."""
+    return rows[:, None] if ndim > rows.ndim else rows
 
 
 def _cross(posterior: Posterior, X_new: Array) -> Array:
@@ -176,7 +191,7 @@ def _cross(posterior: Posterior, X_new: Array) -> Array:
 
 @eqx.filter_jit
 def _mean(posterior: Posterior, X_new: Array) -> Array:
-    prior = _prior_mean(posterior.model, X_new, posterior.weights.ndim)
+    prior = _columns(posterior.model.mean(X_new), posterior.weights.ndim)
     return prior + _by_rows(lambda x: _cross(posterior, x).T @ posterior.weights, X_new)
 
 
@@ -190,7 +205,7 @@ def _latent(posterior: Posterior, X_new: Array) -> Moments:
         return cross.T @ posterior.weights, variance
 
     update, variance = _by_rows(moments, X_new)
-    mean = _prior_mean(posterior.model, X_new, posterior.weights.ndim) + update
+    mean = _columns(posterior.model.mean(X_new), posterior.weights.ndim) + update
     if mean.ndim == 2:
         variance = jnp.broadcast_to(variance[:, None], mean.shape)
     return Moments(mean, variance)

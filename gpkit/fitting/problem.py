@@ -12,9 +12,12 @@ from jax.flatten_util import ravel_pytree
 from gpkit._types import Array, PyTree
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence
+from gpkit.operators.covariance import covariance
 from gpkit.padding import Rows
 from gpkit.params import log_prior, partition
+from gpkit.results import worst
 from gpkit.solvers.base import AbstractSolver
+from gpkit.solvers.dense import Dense, dense_log_density
 
 # Vectors are padded to a multiple of this, so that one compiled L-BFGS serves all models.
 _VECTOR_GRAIN = 16
@@ -55,8 +58,10 @@ def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | Non
     padded = np.zeros(-(-max(size, 1) // _VECTOR_GRAIN) * _VECTOR_GRAIN, dtype)
     padded[:size] = np.asarray(start)
 
+    stages = evaluate_in_stages if isinstance(solver, Dense) else evaluate_at_once
+
     def evaluate(x: np.ndarray) -> Evaluation:
-        value, gradient, status, bound = _evaluate(
+        value, gradient, status, bound = stages(
             jnp.asarray(x, dtype), params, rest, rows, solver, key
         )
         gradient = np.asarray(gradient, np.float64)
@@ -71,13 +76,72 @@ def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | Non
     return Problem(padded.astype(np.float64), evaluate, traced, model_at)
 
 
+class _Parts(NamedTuple):
+    """What depends on the model: everything else is the same program for every kernel."""
+
+    dense: Array
+    columns: Array
+    log_prior: Array
+    noise: Array
+    status: Array
+
+
 @eqx.filter_jit
-def _evaluate(
+def evaluate_at_once(
     x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
 ) -> tuple[Array, Array, Array, Array]:
+    """Value, gradient, status and error bound in one program."""
     objective = jax.value_and_grad(_negative, has_aux=True)
     (value, (status, bound)), gradient = objective(x, params, rest, rows, solver, key)
     return value, gradient, status, bound
+
+
+def evaluate_in_stages(
+    x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
+) -> tuple[Array, Array, Array, Array]:
+    """The same for the dense solver, in three programs.
+
+    Covariance; factorisation, inverse and slopes; contraction. The middle one takes two
+    thirds of the time to compile and knows no kernel, so that a list of candidates compiles
+    it once. The covariance goes from one to the next on the device.
+    """
+    del solver, key
+    parts = _build(x, params, rest, rows)
+    value, slopes, status, bound = _density(parts, rows.mask)
+    return -value, -_pull_back(x, params, rest, rows, slopes), status, bound
+
+
+@eqx.filter_jit
+def _build(x: Array, params: PyTree, rest: PyTree, rows: Rows) -> _Parts:
+    model = eqx.combine(_unflatten(x, params), rest)
+    H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
+    mean = model.mean(rows.X)
+    residual = rows.y - (mean[:, None] if rows.y.ndim > mean.ndim else mean)
+    columns = residual.reshape(residual.shape[0], -1)
+    prior = log_prior(model).astype(columns.dtype)
+    return _Parts(H.dense(), columns, prior, H.noise, H.status)
+
+
+@jax.jit
+def _density(parts: _Parts, mask: Array) -> tuple[Array, tuple[Array, Array], Array, Array]:
+    def value(dense: Array, columns: Array) -> tuple[Array, tuple[Array, Array]]:
+        estimate = dense_log_density(dense, columns, parts.noise, mask)
+        return estimate.value, (worst(estimate.status, parts.status), estimate.error_bound)
+
+    objective = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)
+    (found, (status, bound)), slopes = objective(parts.dense, parts.columns)
+    return found + parts.log_prior, slopes, status, bound
+
+
+@eqx.filter_jit
+def _pull_back(
+    x: Array, params: PyTree, rest: PyTree, rows: Rows, slopes: tuple[Array, Array]
+) -> Array:
+    def build(x: Array) -> tuple[Array, Array, Array]:
+        return _build(x, params, rest, rows)[:3]
+
+    outputs, pull = jax.vjp(build, x)
+    return pull((*slopes, jnp.ones_like(outputs[2])))[0]
 
 
 def _negative(

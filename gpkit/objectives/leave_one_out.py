@@ -7,7 +7,7 @@ from jax.scipy.stats import norm
 
 from gpkit._types import Array, Bool, Float, Inputs, Targets
 from gpkit.model import GP
-from gpkit.posterior import Posterior, condition
+from gpkit.posterior import Posterior, condition, leave_one_out_errors
 from gpkit.results import Estimate
 from gpkit.solvers.base import AbstractSolver
 
@@ -17,9 +17,9 @@ def leave_one_out_log_density(posterior: Posterior) -> Float[Array, "n ..."]:
 
     Rasmussen and Williams (2006), equation 5.10. Rows outside the mask give 0.
     """
-    mean, variance = posterior.leave_one_out()
-    z2 = _errors(posterior, mean) ** 2 / variance
-    return _masked(posterior, -0.5 * (z2 + jnp.log(variance) + math.log(2 * math.pi)))
+    error, variance = leave_one_out_errors(posterior.factor, posterior.weights)
+    square = error**2 / variance
+    return _masked(posterior, -0.5 * (square + jnp.log(variance) + math.log(2 * math.pi)))
 
 
 def leave_one_out_crps(posterior: Posterior) -> Float[Array, "n ..."]:
@@ -28,9 +28,9 @@ def leave_one_out_crps(posterior: Posterior) -> Float[Array, "n ..."]:
     $\sigma\,[z(2\Phi(z) - 1) + 2\varphi(z) - \pi^{-1/2}]$ (Gneiting and Raftery 2007,
     equation 21), in the units of y. Rows outside the mask give 0.
     """
-    mean, variance = posterior.leave_one_out()
+    error, variance = leave_one_out_errors(posterior.factor, posterior.weights)
     std = jnp.sqrt(variance)
-    z = _errors(posterior, mean) / std
+    z = error / std
     score = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
     return _masked(posterior, std * score)
 
@@ -54,12 +54,6 @@ def leave_one_out_nlpd(
     )
     total = -jnp.sum(leave_one_out_log_density(posterior))
     return Estimate.exact(total, status=posterior.status)
-
-
-def _errors(posterior: Posterior, mean: Array) -> Array:
-    prior = posterior.model.mean(posterior.X)
-    prior = prior[:, None] if mean.ndim > prior.ndim else prior
-    return posterior.residual + prior - mean
 
 
 def _masked(posterior: Posterior, scores: Array) -> Array:

@@ -2,6 +2,7 @@ r"""The log evidence row by row, by the chain rule."""
 
 import math
 
+import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
@@ -23,9 +24,14 @@ def sequential_log_density(posterior: Posterior) -> Float[Array, " n"]:
     factor = posterior.factor
     if not isinstance(factor, DenseFactor):
         raise TypeError("sequential log densities need the factor of gpkit.solvers.Dense()")
-    residual = posterior.residual.reshape(posterior.residual.shape[0], -1)
-    z = solve_triangular(factor.factor, residual, lower=True)
-    t = residual.shape[1]
-    log_diagonal = jnp.log(jnp.diagonal(factor.factor))
-    rows = -0.5 * jnp.sum(z * z, axis=1) - t * (log_diagonal + 0.5 * math.log(2 * math.pi))
+    rows = _rows(factor, posterior.residual)
     return rows if posterior.mask is None else jnp.where(posterior.mask, rows, 0.0)
+
+
+@eqx.filter_jit
+def _rows(factor: DenseFactor, residual: Array) -> Array:
+    columns = residual.reshape(residual.shape[0], -1)
+    t = columns.shape[1]
+    z = solve_triangular(factor.factor, columns, lower=True)
+    log_diagonal = jnp.log(jnp.diagonal(factor.factor))
+    return -0.5 * jnp.sum(z * z, axis=1) - t * (log_diagonal + 0.5 * math.log(2 * math.pi))

@@ -21,8 +21,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
 import numpy as np
 
 from gpkit.data import kfold
@@ -72,7 +70,8 @@ def score(model: GP, X: Any, y: Any, *, noise_variance: Any = None) -> tuple[Sco
     posterior = condition(
         model, rows.X, rows.y, solver=Dense(), noise_variance=rows.noise_variance, mask=rows.mask
     )
-    evidence_rows, loo_rows = (np.asarray(a)[:n] for a in _row_scores(posterior))
+    evidence_rows = np.asarray(sequential_log_density(posterior))[:n]
+    loo_rows = np.asarray(leave_one_out_log_density(posterior))[:n].reshape(n, -1).sum(axis=1)
     found = Scores(
         evidence_rows=evidence_rows,
         loo_rows=loo_rows,
@@ -83,12 +82,6 @@ def score(model: GP, X: Any, y: Any, *, noise_variance: Any = None) -> tuple[Sco
         status=Status(int(posterior.status)),
     )
     return found, posterior
-
-
-@eqx.filter_jit
-def _row_scores(posterior: Posterior) -> tuple[jax.Array, jax.Array]:
-    loo = leave_one_out_log_density(posterior)
-    return sequential_log_density(posterior), loo if loo.ndim == 1 else loo.sum(axis=1)
 
 
 def make_folds(X: Any, y: Any, k: int, seed: int, *, noise_variance: Any = None) -> list[Fold]:

@@ -3,11 +3,12 @@ r"""The dense solver: one Cholesky factorisation, exact to rounding, O(n^3)."""
 import math
 from typing import NamedTuple, final
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
-from gpkit._types import Array, Float, Int, Scalar
+from gpkit._types import Array, Bool, Float, Int, Scalar
 from gpkit.linalg.cholesky import Cholesky, cholesky
 from gpkit.linalg.inverse import spd_inverse, triangular_inverse
 from gpkit.operators.covariance import Covariance
@@ -53,7 +54,8 @@ class Dense(AbstractSolver):
 
     def factorise(self, H: Covariance, *, key: Array | None = None) -> DenseFactor:
         del key
-        result = cholesky(H.dense())
+        # Two programs: the costly one is the same for every kernel and compiles once.
+        result = _cholesky(_dense(H))
         return DenseFactor(result.factor, result.jitter, worst(result.status, H.status))
 
     def log_density(
@@ -61,15 +63,36 @@ class Dense(AbstractSolver):
     ) -> Estimate:
         del key
         columns = residual.reshape(residual.shape[0], -1)
-        if H.mask is not None:
-            columns = jnp.where(H.mask[:, None], columns, 0.0)
-        value, info = gaussian_log_density(H.dense(), columns)
-        constant = 0.5 * math.log(2 * math.pi) * H.num_rows() * columns.shape[1]
-        return Estimate.exact(
-            value - constant,
-            error_bound=_error_bound(info, jnp.min(H.noise), columns),
-            status=worst(info.status, H.status),
-        )
+        estimate = dense_log_density(H.dense(), columns, H.noise, H.mask)
+        return eqx.tree_at(lambda e: e.status, estimate, worst(estimate.status, H.status))
+
+
+def dense_log_density(
+    dense: Float[Array, "n n"],
+    columns: Float[Array, "n t"],
+    noise: Float[Array, " n"],
+    mask: Bool[Array, " n"] | None,
+) -> Estimate:
+    r"""$\sum_j \log\mathcal N(r_j \mid 0, H)$ from arrays alone: free of the kernel.
+
+    `dense` is H with neutral rows where `mask` is False, `noise` the part of its diagonal
+    that bounds its eigenvalues from below.
+    """
+    rows = dense.shape[0] if mask is None else jnp.sum(mask)
+    if mask is not None:
+        columns = jnp.where(mask[:, None], columns, 0.0)
+    value, info = gaussian_log_density(dense, columns)
+    constant = 0.5 * math.log(2 * math.pi) * rows * columns.shape[1]
+    bound = _error_bound(info, jnp.min(noise), columns)
+    return Estimate.exact(value - constant, error_bound=bound, status=info.status)
+
+
+@eqx.filter_jit
+def _dense(H: Covariance) -> Array:
+    return H.dense()
+
+
+_cholesky = jax.jit(cholesky)
 
 
 class _Info(NamedTuple):
