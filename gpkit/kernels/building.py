@@ -1,6 +1,6 @@
 """One call of an expression into a kernel: columns by name, numbers in original units."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +10,16 @@ from gpkit.kernels.columns import Columns
 from gpkit.kernels.printing import unit_of
 from gpkit.kernels.syntax import Call, GrammarError, Value, near
 from gpkit.kernels.transforms import Select
-from gpkit.kernels.vocabulary import POWER, WORDS, Slot, Word, spectral_start
+from gpkit.kernels.vocabulary import POWER, UNIT, WORDS, Slot, Word, spectral_start
 from gpkit.params import Fixed, Positive, Shared
+
+NEEDS = {
+    Positive: "must be above zero",
+    UNIT: "must lie strictly between 0 and 1",
+    POWER: "must lie strictly between 0 and 2, or be fixed(2)",
+}
+AXES = {"scalar": (0,), "columns": (0, 1), "parts": (1,), "table": (2,)}
+KIND = {"scalar": "one number", "columns": "one number or a list", "parts": "a list"}
 
 
 class Amplitude(NamedTuple):
@@ -35,29 +43,43 @@ class Scope(NamedTuple):
         return GrammarError(message, self.text, position)
 
 
+class Site(NamedTuple):
+    """A call with its word, its scope and the source columns that it acts on."""
+
+    call: Call
+    word: Word
+    scope: Scope
+    sources: tuple[int, ...]
+
+    def spreads(self, key: str) -> bool:
+        """Whether a slot gets one entry per column by the word ``ard``."""
+        return self.call.ard is not None and key in self.word.ard
+
+    def start(self, value: float, key: str) -> np.ndarray:
+        """A start value, repeated for every column where the slot spreads."""
+        return np.full(len(self.sources), value) if self.spreads(key) else np.asarray(value)
+
+
 def build_call(
     call: Call, scope: Scope, kernels: Sequence[AbstractKernel], amplitude: Amplitude
 ) -> AbstractKernel:
     """The kernel of a call; `amplitude` is used where the kernel has a variance of its own."""
     word = WORDS[call.word]
     check_keywords(call, word, scope)
-    sources = chosen(call, word, scope)
-    static = integers(call, word, scope)
+    site = Site(call, word, scope, chosen(call, word, scope))
+    static = integers(site)
     if call.word == "changepoint":
-        columns, sources = scope.columns, single(call, scope, sources)
-        parameters = slots(call, word, scope, sources, amplitude)
-        return word.make(*kernels, **parameters, column=columns.encoded(sources)[0])
+        position = scope.columns.encoded(single(site))[0]
+        return word.make(*kernels, **parameters(site, amplitude), column=position)
     if call.word == "spectral":
-        parts = static.pop("parts", None)
-        call = with_spectral_starts(call, scope, sources, parts, amplitude)
+        site = with_spectral_starts(site, static.pop("parts", None), amplitude)
     if call.word == "warp":
-        call = with_range(call, scope, sources)
-    parameters = slots(call, word, scope, sources, amplitude)
-    kernel = word.make(*kernels, **static, **parameters)
+        site = with_range(site)
+    kernel = word.make(*kernels, **static, **parameters(site, amplitude))
     if not call.columns:
         return kernel
-    names = tuple(scope.columns.names[i] for i in sources)
-    return Select(kernel, scope.columns.encoded(sources), names)
+    names = tuple(scope.columns.names[i] for i in site.sources)
+    return Select(kernel, scope.columns.encoded(site.sources), names)
 
 
 def inner_scope(call: Call, scope: Scope) -> Scope:
@@ -106,166 +128,138 @@ def chosen(call: Call, word: Word, scope: Scope) -> tuple[int, ...]:
     return sources
 
 
-def single(call: Call, scope: Scope, sources: tuple[int, ...]) -> tuple[int, ...]:
+def single(site: Site) -> tuple[int, ...]:
     """The one column of numbers of a change point."""
-    columns = scope.columns
-    if len(sources) != 1:
+    call, columns = site.call, site.scope.columns
+    if len(site.sources) != 1:
         example = f"{call.word}(..., ..., {columns.names[0]})"
-        raise scope.error(f"{call.word} needs one column, such as {example}", call.position)
-    if len(columns.index[sources[0]]) != 1:
-        name = columns.names[sources[0]]
-        raise scope.error(f"{call.word} needs a column of numbers, not {name!r}", call.position)
-    return sources
+        message = f"{call.word} needs one column, such as {example}"
+        raise site.scope.error(message, call.position)
+    if len(columns.index[site.sources[0]]) != 1:
+        name = columns.names[site.sources[0]]
+        message = f"{call.word} needs a column of numbers, not {name!r}"
+        raise site.scope.error(message, call.columns[0].position if call.columns else call.position)
+    return site.sources
 
 
-def integers(call: Call, word: Word, scope: Scope) -> dict[str, int]:
+def integers(site: Site) -> dict[str, int]:
     """The static integer of a word, written with or without keyword."""
-    if not word.integer:
+    call, key, error = site.call, site.word.integer, site.scope.error
+    value = call.values.get(key, call.integer)
+    if not key or value is None:
         return {}
-    value = call.values.get(word.integer, call.integer)
-    if value is None:
-        return {}
-    if call.integer is not None and word.integer in call.values:
-        raise scope.error(f"{word.integer} is given twice", call.integer.position)
+    if call.integer is not None and key in call.values:
+        raise error(f"{key} is given twice", call.integer.position)
     if value.fixed or value.numbers.ndim or value.numbers != np.floor(value.numbers):
-        raise scope.error(f"{word.integer} must be an integer", value.position)
+        raise error(f"{key} must be an integer", value.position)
     number = int(value.numbers)
-    if number < (0 if word.integer == "order" else 1) or (word.integer == "order" and number > 2):
-        allowed = "0, 1 or 2" if word.integer == "order" else "at least 1"
-        raise scope.error(f"{word.integer} must be {allowed}, got {number}", value.position)
-    return {word.integer: number}
+    low, high = site.word.bounds
+    if not low <= number <= high:
+        raise error(f"{key} must be an integer from {low} to {high}, got {number}", value.position)
+    return {key: number}
 
 
-def slots(
-    call: Call, word: Word, scope: Scope, sources: tuple[int, ...], amplitude: Amplitude
-) -> dict[str, Any]:
+def parameters(site: Site, amplitude: Amplitude) -> dict[str, Any]:
     """All parameters of a call by field name."""
-    found = {}
+    call, word, found = site.call, site.word, {}
     for key, slot in word.slots.items():
-        spread = call.ard is not None and key in word.ard
+        position = call.position
         if key in call.values:
             value = call.values[key]
-            numbers, fixed = stored(key, slot, value, word, scope, sources, spread), value.fixed
+            numbers, fixed, position = stored(site, key, value), value.fixed, value.position
         elif key == word.amplitude:
-            numbers, fixed = started(amplitude.value, spread, sources), amplitude.fixed
+            numbers, fixed = site.start(amplitude.value, key), amplitude.fixed
         elif slot.start is None:
             continue
         else:
-            numbers = started(slot.start, spread, sources)
+            numbers = site.start(slot.start, key)
             fixed = slot.frozen == ("plain" if call.ard is None else "ard")
-        position = call.values[key].position if key in call.values else call.position
-        leaf = parameter(key, slot, numbers, fixed, scope, position)
-        found[key] = over_dummies(leaf, slot, numbers, scope.columns, sources)
+        found[key] = over_dummies(site, slot, numbers, leaf(site, key, numbers, fixed, position))
     return found
 
 
-def started(start: float, spread: bool, sources: tuple[int, ...]) -> np.ndarray:
-    """A start value, repeated for every column under ``ard``."""
-    return np.full(len(sources), start) if spread else np.asarray(start)
-
-
-def stored(
-    key: str,
-    slot: Slot,
-    value: Value,
-    word: Word,
-    scope: Scope,
-    sources: tuple[int, ...],
-    spread: bool,
-) -> np.ndarray:
-    """Numbers as written into stored units, with their shape checked."""
-    numbers = value.numbers
-    axes = {"scalar": (0,), "columns": (0, 1), "parts": (1,), "table": (2,)}[slot.shape]
-    if numbers.ndim not in axes:
-        kind = {"scalar": "one number", "table": "a list of lists"}.get(slot.shape, "a list")
-        raise scope.error(f"{key} must be {kind}", value.position)
-    if spread and numbers.ndim == 0:
-        numbers = np.full(len(sources), numbers)
-    if slot.shape in ("columns", "table") and numbers.ndim and numbers.shape[-1] != len(sources):
-        have, want = numbers.shape[-1], len(sources)
+def stored(site: Site, key: str, value: Value) -> np.ndarray:
+    """Numbers as written, checked for their shape, in stored units."""
+    slot, error = site.word.slots[key], site.scope.error
+    numbers, want = value.numbers, len(site.sources)
+    if numbers.ndim not in AXES[slot.shape]:
+        raise error(f"{key} must be {KIND.get(slot.shape, 'a list of lists')}", value.position)
+    if site.spreads(key) and numbers.ndim == 0:
+        numbers = np.full(want, numbers)
+    by_column = slot.shape in ("columns", "table") and numbers.ndim
+    if by_column and numbers.shape[-1] != want:
+        have = numbers.shape[-1]
         message = f"{key} has {have} values for {want} column{'s' * (want > 1)}"
-        raise scope.error(message, value.position)
-    unit = word.make.units.get(key, "")
+        raise error(message, value.position)
+    unit = site.word.make.units.get(key, "")
     if not unit:
         return numbers
     try:
-        factor, offset = unit_of(scope.columns, sources, numbers, unit)
-    except ValueError as error:
-        raise scope.error(f"{key}: {error}", value.position) from None
+        factor, offset = unit_of(site.scope.columns, site.sources, numbers, unit)
+    except ValueError as reason:
+        raise error(f"{key}: {reason}", value.position) from None
     return (numbers - offset) / factor
 
 
-def parameter(
-    key: str, slot: Slot, numbers: np.ndarray, fixed: bool, scope: Scope, position: int
-) -> Any:
+def leaf(site: Site, key: str, numbers: np.ndarray, fixed: bool, position: int) -> Any:
     """Numbers as a parameter of the slot; an error at `position` outside its support."""
-    if slot.support is np.asarray:
-        return numbers
+    support = site.word.slots[key].support
     # The upper edge of the powers cannot be reached by training, but it can be chosen.
-    if fixed and slot.support is POWER and numbers == 2.0:
+    if fixed and support is POWER and numbers == 2.0:
         return Fixed(numbers)
     try:
-        leaf = slot.support(numbers)
-    except ValueError as error:
-        raise scope.error(f"{key}: {error}", position) from None
-    return Fixed(leaf) if fixed else leaf
+        inner = support(numbers)
+    except ValueError:
+        raise site.scope.error(f"{key} {NEEDS[support]}", position) from None
+    return Fixed(inner) if fixed else inner
 
 
-def over_dummies(
-    leaf: Any, slot: Slot, numbers: np.ndarray, columns: Columns, sources: tuple[int, ...]
-) -> Any:
+def over_dummies(site: Site, slot: Slot, numbers: np.ndarray, parameter: Any) -> Any:
     """One entry per source column as one per matrix column: dummies share theirs."""
-    widths = [len(columns.index[i]) for i in sources]
+    widths = [len(site.scope.columns.index[i]) for i in site.sources]
     if slot.shape != "columns" or numbers.ndim == 0 or max(widths) == 1:
-        return leaf
-    return Shared(leaf, np.repeat(np.arange(len(sources)), widths))
+        return parameter
+    return Shared(parameter, np.repeat(np.arange(len(widths)), widths))
 
 
-def with_values(call: Call, values: Mapping[str, Value]) -> Call:
-    """The call with unwritten values filled in."""
-    return call._replace(values={**values, **call.values})
-
-
-def with_spectral_starts(
-    call: Call, scope: Scope, sources: tuple[int, ...], parts: int | None, amplitude: Amplitude
-) -> Call:
+def with_spectral_starts(site: Site, parts: int | None, amplitude: Amplitude) -> Site:
     """A mixture with all its numbers: as many parts as told, or as there are numbers."""
-    lengths = {
-        key: len(call.values[key].numbers)
-        for key in WORDS[call.word].slots
-        if key in call.values and call.values[key].numbers.ndim
-    }
+    call = site.call
+    lengths = {k: len(v.numbers) for k, v in call.values.items() if v.numbers.ndim}
     if parts is not None:
         lengths["parts"] = parts
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{key}: {n}" for key, n in lengths.items())
-        raise scope.error(f"the numbers of parts of the mixture disagree ({told})", call.position)
-    start = spectral_start(next(iter(lengths.values()), 1), len(sources))
-    factor = np.array([scope.columns.scale[i] for i in sources])
+        message = f"the parts of the mixture differ in number ({told})"
+        raise site.scope.error(message, call.position)
+    start = spectral_start(next(iter(lengths.values()), 1), len(site.sources))
+    scale = np.array([site.scope.columns.scale[i] for i in site.sources])
+    weights = amplitude.value * start["weights"]
     values = {
-        "weights": Value(amplitude.value * start["weights"], amplitude.fixed, call.position),
-        "means": Value(start["means"] / factor, False, call.position),
-        "scales": Value(start["scales"] / factor, False, call.position),
+        "weights": Value(weights, amplitude.fixed, call.position),
+        "means": Value(start["means"] / scale, False, call.position),
+        "scales": Value(start["scales"] / scale, False, call.position),
     }
-    return with_values(call, values)
+    return site._replace(call=call._replace(values={**values, **call.values}))
 
 
-def with_range(call: Call, scope: Scope, sources: tuple[int, ...]) -> Call:
+def with_range(site: Site) -> Site:
     """A warp with its range: as written, or that of the columns where it is known."""
-    columns = scope.columns
-    values = {}
+    call, columns, values = site.call, site.scope.columns, {}
     for key, known in (("low", columns.low), ("high", columns.high)):
-        if known:
-            values[key] = Value(np.array([known[i] for i in sources]), False, call.position)
-        elif key not in call.values:
+        if key in call.values:
+            value = call.values[key]
+            one = value.numbers.ndim == 0
+            numbers = np.full(len(site.sources), value.numbers) if one else value.numbers
+            values[key] = value._replace(numbers=numbers)
+        elif known:
+            numbers = np.array([known[i] for i in site.sources])
+            values[key] = Value(numbers, False, call.position)
+        else:
             message = "warp needs the range of its columns: low=..., high=..."
-            raise scope.error(message, call.position)
-        elif call.values[key].numbers.ndim == 0:
-            values[key] = call.values[key]._replace(
-                numbers=np.full(len(sources), call.values[key].numbers)
-            )
-    return (
-        call._replace(values={**call.values, **values})
-        if not columns.low
-        else with_values(call, values)
-    )
+            raise site.scope.error(message, call.position)
+    if values["low"].numbers.shape == values["high"].numbers.shape and np.any(
+        values["low"].numbers >= values["high"].numbers
+    ):
+        raise site.scope.error("low must lie below high", values["low"].position)
+    return site._replace(call=call._replace(values={**call.values, **values}))

@@ -35,7 +35,20 @@ def over(numerator: Array, denominator: Array) -> Array:
     return numerator * _reciprocal(jnp.asarray(denominator))
 
 
-# Neither function branches on ``s > 0``: a compiled program may compute s twice, once with a
+@jax.custom_jvp
+def below_overflow(s: Array) -> Array:
+    """The squared distance, where it is infinite a very large number instead.
+
+    A tiny lengthscale makes infinite distances, and infinity times the zero of a kernel
+    there is NaN. The derivative passes unchanged: it meets the zero slope of the kernel.
+    """
+    return jnp.minimum(s, float(jnp.finfo(s.dtype).max) ** 0.75)
+
+
+below_overflow.defjvps(lambda ds, out, s: ds)
+
+
+# Neither function below branches on ``s > 0``: a compiled program may compute s twice, once with a
 # fused multiply-add, and get 0 in one place and 1e-33 in another. Two such comparisons can
 # disagree, and the root of a zero became 1 that way. Without branches the error stays 1e-17.
 
@@ -53,4 +66,4 @@ def _reciprocal(d: Array) -> Array:
     return d / jnp.maximum(d * d, jnp.finfo(d.dtype).tiny)
 
 
-_reciprocal.defjvps(lambda dd, out, d: -_reciprocal(d) ** 2 * dd)
+_reciprocal.defjvps(lambda dd, out, d: -(_reciprocal(d) ** 2) * dd)

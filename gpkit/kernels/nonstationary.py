@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from gpkit._types import Array, PyTree
 from gpkit.kernels.base import AbstractKernel, per_column, read
 from gpkit.kernels.derivatives import over, root, with_derivatives
-from gpkit.kernels.distance import squared_distance
 from gpkit.kernels.printing import Style, arguments, call, column_names, expression
 from gpkit.params import positive, real
 
@@ -99,9 +98,11 @@ class ArcCosine(AbstractKernel):
     `order` $n$ is 0 (steps), 1 (ramps) or 2, static. Of order 0 the kernel has a kink at
     $\theta = 0$; its derivatives with respect to the inputs are given as 0 there.
 
-    Cho and Saul (2009), Kernel methods for deep learning, eqs. 3 to 7. The angle is taken
-    from the chord between unit vectors, $\sin^2(\theta/2) = \|u - v\|^2 / 4$, which unlike
-    the arc cosine of a scalar product is exact at equal points.
+    Cho and Saul (2009), Kernel methods for deep learning, eqs. 3 to 7. The angle comes from
+    the chord between the unit vectors, $\sin^2(\theta/2) = q = \|u - v\|^2 / 4$ with
+    $u - v = [(\bar x - \bar z)(r + s) - (\bar x + \bar z)(r - s)] / (2 r s)$, $r = \|\bar x\|$,
+    $s = \|\bar z\|$, which unlike the arc cosine of a scalar product is
+    exact at small angles.
     """
 
     word: ClassVar[str] = "arccosine"
@@ -111,33 +112,33 @@ class ArcCosine(AbstractKernel):
     bias_variance: PyTree
 
     def __init__(self, order: int = 1, weight_variance: Any = 1.0, bias_variance: Any = 1.0):
-        if isinstance(order, bool) or order not in (0, 1, 2):
+        if isinstance(order, bool) or not isinstance(order, int) or order not in (0, 1, 2):
             raise ValueError(f"order must be 0, 1 or 2, got {order!r}")
         self.order = order
         self.weight_variance = positive(weight_variance)
         self.bias_variance = positive(bias_variance)
 
-    def _polar(self, X: Array) -> tuple[Array, Array]:
-        """Length and direction of the points with their bias entry."""
-        weight = per_column(self.weight_variance, X, "weight_variance")
-        bias = jnp.broadcast_to(read(self.bias_variance, X), (*X.shape[:-1], 1))
-        lifted = jnp.concatenate([jnp.sqrt(bias), jnp.sqrt(weight) * X], axis=-1)
-        length = jnp.sqrt(jnp.sum(lifted * lifted, axis=-1))
-        return length, lifted / length[..., None]
+    def _read(self, x: Array) -> tuple[Array, Array]:
+        weight = per_column(self.weight_variance, x, "weight_variance")
+        return weight, read(self.bias_variance, x)
 
     def pair(self, x, z):
-        (r, u), (s, v) = self._polar(x), self._polar(z)
-        return (r * s) ** self.order * _ANGULAR[self.order](jnp.sum((u - v) ** 2) / 4) / jnp.pi
+        weight, bias = self._read(x)
+        r = jnp.sqrt(bias + jnp.sum(weight * x * x))
+        s = jnp.sqrt(bias + jnp.sum(weight * z * z))
+        # Differences come first, so that equal points are at chord zero exactly.
+        gap = jnp.sum(weight * (x - z) * (x + z)) / (r + s)
+        sides = (x - z) * (r + s) - (x + z) * gap
+        q = (4 * bias * gap**2 + jnp.sum(weight * sides * sides)) / (16 * (r * s) ** 2)
+        return (r * s) ** self.order * _ANGULAR[self.order](q) / jnp.pi
 
     def gram(self, X, Z):
-        (r, U), (s, V) = self._polar(X), self._polar(Z)
-        radial = (r[:, None] * s[None, :]) ** self.order
-        return radial * _ANGULAR[self.order](squared_distance(U, V) / 4) / jnp.pi
+        return jax.vmap(lambda x: jax.vmap(lambda z: self.pair(x, z))(Z))(X)
 
     def diagonal(self, X):
-        length, _ = self._polar(X)
+        weight, bias = self._read(X)
         at_zero = (1.0, 1.0, 3.0)[self.order]
-        return at_zero * length ** (2 * self.order)
+        return at_zero * (bias + jnp.sum(weight * X * X, axis=-1)) ** self.order
 
 
 def _angle(q: Array) -> tuple[Array, Array, Array]:

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, Float, PyTree
 from gpkit.kernels.base import AbstractKernel, per_column, read
-from gpkit.kernels.derivatives import over, root, with_derivatives
+from gpkit.kernels.derivatives import below_overflow, over, root, with_derivatives
 from gpkit.kernels.distance import squared_distance
 from gpkit.params import bounded, positive
 
@@ -40,17 +40,24 @@ class AbstractStationary(AbstractKernel):
         """Kernel value as a function of the scaled squared distance, elementwise."""
 
     def pair(self, x, z):
-        lengthscale = per_column(self.lengthscale, x, "lengthscale")
-        difference = (x / lengthscale) - (z / lengthscale)
-        return self.profile(jnp.sum(difference * difference))
+        difference = x - z
+        s = jnp.sum(_weights(self.lengthscale, x) * (difference * difference))
+        return self.profile(below_overflow(s))
 
     def gram(self, X, Z):
-        lengthscale = per_column(self.lengthscale, X, "lengthscale")
-        return self.profile(squared_distance(X / lengthscale, Z / lengthscale))
+        s = squared_distance(X, Z, _weights(self.lengthscale, X))
+        return self.profile(below_overflow(s))
 
     def diagonal(self, X):
-        lengthscale = per_column(self.lengthscale, X, "lengthscale")
-        return self.profile(jnp.zeros(X.shape[:1], lengthscale.dtype))
+        dtype = _weights(self.lengthscale, X).dtype
+        return self.profile(jnp.zeros(X.shape[:1], dtype))
+
+
+def _weights(lengthscale: PyTree, X: Array) -> Array:
+    """Inverse squared lengthscales; a lengthscale whose square underflows is held above."""
+    value = per_column(lengthscale, X, "lengthscale")
+    inverse = 1 / jnp.maximum(value, float(jnp.finfo(value.dtype).tiny) ** 0.5)
+    return inverse * inverse
 
 
 def _matern12_slope(s: Array) -> Array:
@@ -210,30 +217,21 @@ class PoweredExponential(AbstractStationary):
         self.power = bounded(power, 0.0, 2.0)
 
     def profile(self, s):
-        return jnp.exp(-_power(s, 0.5 * read(self.power, s)))
-
-
-def _power(s: Array, q: Array) -> Array:
-    r"""$s^q$ for $s \ge 0$ with finite derivatives: at $s = 0$ the limit, or 0 if infinite."""
-    return _safe_power(s, jnp.broadcast_to(q, jnp.shape(s)))
-
-
-def _plain_power(s: Array, q: Array) -> Array:
-    return jnp.where(s > 0, jnp.exp(q * _log(s)), jnp.where(q == 0, 1.0, 0.0))
-
-
-def _log(s: Array) -> Array:
-    # A clip, not a second ``s > 0``: two comparisons may disagree, see `derivatives`.
-    return jnp.log(jnp.maximum(s, jnp.finfo(s.dtype).tiny))
+        return jnp.exp(-_power(s, jnp.broadcast_to(0.5 * read(self.power, s), s.shape)))
 
 
 @jax.custom_jvp
-def _safe_power(s: Array, q: Array) -> Array:
-    return _plain_power(s, q)
+def _power(s: Array, q: Array) -> Array:
+    r"""$s^q$ for $s \ge 0$ and $0 < q \le 1$; derivatives infinite at $s = 0$ are 0 there."""
+    # No branch on ``s > 0``, for the reason told in `derivatives`: 0 comes from the factor.
+    above = jnp.maximum(s, jnp.finfo(s.dtype).tiny)
+    return above**q * (s / above)
 
 
-@_safe_power.defjvp
-def _safe_power_jvp(primals, tangents):
+@_power.defjvp
+def _power_jvp(primals, tangents):
     (s, q), (ds, dq) = primals, tangents
-    value = _safe_power(s, q)
-    return value, q * _plain_power(s, q - 1) * ds + value * _log(s) * dq
+    value = _power(s, q)
+    slope = jnp.where(q == 1, 1.0, q * over(value, s))
+    log_s = jnp.log(jnp.maximum(s, jnp.finfo(s.dtype).tiny))
+    return value, slope * ds + value * log_s * dq

@@ -265,6 +265,8 @@ class Parser:
             return self.listed(items, position)
         sign = -1.0 if self.accept("-") else 1.0
         number = self.expect("number", "a number, '[' or fixed(...)")
+        if not np.isfinite(float(number.text)):
+            raise self.error("the number is too large", number.position)
         return Value(np.asarray(sign * float(number.text)), False, position)
 
     def listed(self, items: list[Value], position: int) -> Value:

@@ -15,7 +15,7 @@ import numpy as np
 import paramax
 
 from gpkit._types import Array, PyTree
-from gpkit.kernels.base import AbstractKernel, AbstractPairKernel, Sum, per_column
+from gpkit.kernels.base import AbstractKernel, AbstractPairKernel, Sum, per_column, read
 from gpkit.kernels.printing import Style, argument, call, column_names, expression, sources_in_view
 from gpkit.params import positive, real, val
 
@@ -149,7 +149,7 @@ class Function(AbstractPairKernel):
         )
 
     def pair(self, x, z):
-        return self.f(x, z, val(self.params))
+        return self.f(x, z, jax.tree.map(lambda leaf: read(leaf, x), val(self.params)))
 
 
 @expression.register

@@ -31,8 +31,8 @@ class Word(NamedTuple):
 
     `ard` are the slots that get one entry per column under ``ard``; `amplitude` is the slot
     that is the kernel's own variance, if any; `integer` the static keyword that may also be
-    written without keyword; `takes` how many kernels are arguments; `columns` which columns
-    it may name: "any", "numbers", "some" (at least one) or "none".
+    written without keyword, `bounds` its range; `takes` how many kernels are arguments;
+    `columns` which it may name: "any", "numbers", "some" (at least one) or "none".
     """
 
     make: Callable[..., Any]
@@ -40,13 +40,14 @@ class Word(NamedTuple):
     ard: tuple[str, ...] = ()
     amplitude: str = ""
     integer: str = ""
+    bounds: tuple[int, int] = (1, 20)
     takes: int = 0
     columns: str = "any"
 
 
 POSITIVE = Slot(Positive)
 PER_COLUMN = Slot(Positive, shape="columns")
-RANGE = Slot(np.asarray, None, shape="columns")
+RANGE = Slot(tuple, None, shape="columns")
 UNIT = partial(Bounded, low=0.0, high=1.0)
 POWER = partial(Bounded, low=0.0, high=2.0)
 
@@ -96,6 +97,7 @@ WORDS: Mapping[str, Word] = {
         },
         ard=("weight_variance",),
         integer="order",
+        bounds=(0, 2),
     ),
     "constant": Word(Constant, {"variance": POSITIVE}, amplitude="variance", columns="none"),
     "categorical": Word(categorical.Exchangeable, {"rho": Slot(UNIT, 0.5)}, columns="some"),
