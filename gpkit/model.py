@@ -33,10 +33,11 @@ class GP(eqx.Module):
         noise: AbstractNoise | None = None,
     ):
         self.kernel = _expect(kernel, AbstractKernel, "kernel", "gpkit.kernels.RBF(1.0)")
-        self.mean = _expect(mean or Zero(), AbstractMean, "mean", "gpkit.means.Constant()")
-        self.noise = _expect(
-            noise or Gaussian(), AbstractNoise, "noise", "gpkit.noise.Gaussian(0.1)"
-        )
+        # Only None means the default: a number, also 0, is a mistake to be named.
+        mean = Zero() if mean is None else mean
+        noise = Gaussian() if noise is None else noise
+        self.mean = _expect(mean, AbstractMean, "mean", "gpkit.means.Constant()")
+        self.noise = _expect(noise, AbstractNoise, "noise", "gpkit.noise.Gaussian(0.1)")
 
 
 def seen_columns(model: GP, path: str, d: int) -> np.ndarray:
