@@ -16,7 +16,7 @@ def check_data(
     """Float arrays of fitting shapes from X and y.
 
     Raises ValueError that names the argument where a shape or dtype does not fit, or where
-    a concrete array holds NaN or infinity.
+    a concrete array holds NaN or infinity, or a negative variance.
     """
     X, y = check_inputs(X), _float(y, "y")
     if y.ndim not in (1, 2):
@@ -29,7 +29,18 @@ def check_data(
                 f"{name} must have shape ({X.shape[0]},), one entry per row of X, "
                 f"got {jnp.shape(extra)}"
             )
+    if noise_variance is not None:
+        check_variances(noise_variance)
     return X, y
+
+
+def check_variances(values: Any, *, name: str = "noise_variance") -> None:
+    """Raise ValueError where a concrete variance is negative, NaN or infinite."""
+    if isinstance(values, jax.core.Tracer):
+        return
+    host = np.asarray(values)
+    if not np.all(np.isfinite(host) & (host >= 0)):
+        raise ValueError(f"{name} must hold variances: finite numbers, zero or above")
 
 
 def check_inputs(X: Any, *, name: str = "X") -> Array:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
 from gpkit._types import Array, Bool, Float, Inputs, Int, Targets
-from gpkit.checks import check_data, check_inputs
+from gpkit.checks import check_data, check_inputs, check_variances
 from gpkit.linalg.cholesky import cholesky
 from gpkit.means import AbstractMean
 from gpkit.model import GP
@@ -131,6 +131,7 @@ class Posterior(eqx.Module):
             raise ValueError(
                 f"noise_variance must have shape ({X_new.shape[0]},), got {known.shape}"
             )
+        check_variances(noise_variance)
         return noise + known
 
 
