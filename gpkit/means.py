@@ -18,6 +18,21 @@ class AbstractMean(eqx.Module):
         """Mean at every row: shape (n,), or (n, t) for parameters with a target axis."""
 
 
+def prior_mean(mean: AbstractMean, X: Inputs, outputs: tuple[int, ...]) -> Float[Array, "n ..."]:
+    """Mean at every row, in a shape that broadcasts against targets (n, *outputs).
+
+    Raises ValueError where the mean speaks of another number of targets: broadcasting would
+    take n targets of one row each for one target of n rows.
+    """
+    value = mean(X)
+    if value.shape[1:] not in ((), outputs):
+        raise ValueError(
+            f"the mean has {value.shape[1:]} values a row, but y has {outputs or 'one'}; give "
+            "its parameters one entry per target"
+        )
+    return value[:, None] if value.ndim <= len(outputs) else value
+
+
 @final
 class Zero(AbstractMean):
     """$m(x) = 0$."""

@@ -20,7 +20,7 @@ from jax.scipy.special import ndtri
 from gpkit._types import Array, Bool, Float, Inputs, Int, Targets
 from gpkit.checks import check_data, check_inputs, check_variances
 from gpkit.linalg.cholesky import cholesky
-from gpkit.means import AbstractMean
+from gpkit.means import AbstractMean, prior_mean
 from gpkit.model import GP
 from gpkit.operators.covariance import covariance
 from gpkit.operators.tiles import gram
@@ -111,7 +111,7 @@ class Posterior(eqx.Module):
         means here are of the residual y - m(X) plus m(X), so they are on the scale of y.
         """
         error, variance = leave_one_out_errors(self.factor, self.weights)
-        targets = self.residual + _columns(self.model.mean(self.X), self.residual.ndim)
+        targets = self.residual + prior_mean(self.model.mean, self.X, self.residual.shape[1:])
         return Moments(targets - error, variance)
 
     def _check(self, X_new: Any) -> Array:
@@ -167,7 +167,7 @@ def condition(
 
 @eqx.filter_jit
 def _residual(mean: AbstractMean, X: Array, y: Array, mask: Any) -> Array:
-    residual = y - _columns(mean(X), y.ndim)
+    residual = y - prior_mean(mean, X, y.shape[1:])
     if mask is None:
         return residual
     return jnp.where(_columns(mask, y.ndim), residual, 0.0)
@@ -192,7 +192,7 @@ def _cross(posterior: Posterior, X_new: Array) -> Array:
 
 @eqx.filter_jit
 def _mean(posterior: Posterior, X_new: Array) -> Array:
-    prior = _columns(posterior.model.mean(X_new), posterior.weights.ndim)
+    prior = prior_mean(posterior.model.mean, X_new, posterior.weights.shape[1:])
     return prior + _by_rows(lambda x: _cross(posterior, x).T @ posterior.weights, X_new)
 
 
@@ -206,7 +206,7 @@ def _latent(posterior: Posterior, X_new: Array) -> Moments:
         return cross.T @ posterior.weights, variance
 
     update, variance = _by_rows(moments, X_new)
-    mean = _columns(posterior.model.mean(X_new), posterior.weights.ndim) + update
+    mean = prior_mean(posterior.model.mean, X_new, posterior.weights.shape[1:]) + update
     if mean.ndim == 2:
         variance = jnp.broadcast_to(variance[:, None], mean.shape)
     return Moments(mean, variance)

@@ -10,6 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gpkit._types import Array, PyTree
+from gpkit.means import prior_mean
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence
 from gpkit.operators.covariance import covariance
@@ -115,8 +116,7 @@ def evaluate_in_stages(
 def _build(x: Array, params: PyTree, rest: PyTree, rows: Rows) -> _Parts:
     model = eqx.combine(_unflatten(x, params), rest)
     H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
-    mean = model.mean(rows.X)
-    residual = rows.y - (mean[:, None] if rows.y.ndim > mean.ndim else mean)
+    residual = rows.y - prior_mean(model.mean, rows.X, rows.y.shape[1:])
     columns = residual.reshape(residual.shape[0], -1)
     prior = log_prior(model).astype(columns.dtype)
     return _Parts(H.dense(), columns, prior, H.noise, H.status)

@@ -2,6 +2,7 @@ r"""The log evidence (log marginal likelihood) and its penalised form."""
 
 from gpkit._types import Array, Bool, Float, Inputs, Scalar, Targets
 from gpkit.checks import check_data
+from gpkit.means import prior_mean
 from gpkit.model import GP
 from gpkit.operators.covariance import covariance
 from gpkit.params import log_prior
@@ -42,8 +43,7 @@ def log_evidence(
     """
     X, y = check_data(X, y, noise_variance=noise_variance, mask=mask)
     H = covariance(model, X, noise_variance=noise_variance, mask=mask)
-    mean = model.mean(X)
-    residual = y - (mean[:, None] if y.ndim > mean.ndim else mean)
+    residual = y - prior_mean(model.mean, X, y.shape[1:])
     return (solver or Dense()).log_density(H, residual, key=key)
 
 
