@@ -9,6 +9,7 @@ from gpkit.kernels.base import AbstractKernel
 from gpkit.kernels.transforms import Select
 from gpkit.means import AbstractMean, Zero
 from gpkit.noise import AbstractNoise, Gaussian
+from gpkit.params import child
 
 
 @final
@@ -44,7 +45,7 @@ def seen_columns(model: GP, path: str, d: int) -> np.ndarray:
     """Columns of X, of d, that the parameter or module at a dotted path works on."""
     seen, node = np.arange(d), model
     for part in path.split("."):
-        node = node[int(part)] if isinstance(node, tuple) else getattr(node, part)
+        node = child(node, part)
         if isinstance(node, Select):
             seen = seen[np.asarray(node.columns)]
     return seen

@@ -333,7 +333,7 @@ def named_parameters(model: PyTree) -> dict[str, Any]:
 
 def path_name(path: Sequence[Any]) -> str:
     """Dotted name of a path as `jax.tree_util` gives it."""
-    return "".join(str(part) for part in path).replace("[", ".").replace("]", "").lstrip(".")
+    return jax.tree_util.keystr(tuple(path), simple=True, separator=".")
 
 
 def replace(model: PyTree, path: str, value: Any) -> PyTree:
@@ -353,17 +353,28 @@ def replace(model: PyTree, path: str, value: Any) -> PyTree:
 
 def _walk(node: Any, parts: Sequence[str], path: str) -> Any:
     for part in parts:
-        if isinstance(node, (tuple, list)) and part.isdigit() and int(part) < len(node):
-            node = node[int(part)]
-        elif hasattr(node, part):
-            node = getattr(node, part)
-        else:
-            fields = [f for f in getattr(node, "__dataclass_fields__", {})]
+        if not has_child(node, part):
+            fields = node if isinstance(node, dict) else getattr(node, "__dataclass_fields__", {})
             raise ValueError(
                 f"no parameter {path!r}: {type(node).__name__} has no field {part!r}; "
-                f"its fields are {', '.join(fields) or 'none'}"
+                f"its fields are {', '.join(map(str, fields)) or 'none'}"
             )
+        node = child(node, part)
     return node
+
+
+def has_child(node: Any, part: str) -> bool:
+    """Whether one part of a dotted path leads on from here."""
+    if isinstance(node, (tuple, list)):
+        return part.isdigit() and int(part) < len(node)
+    return part in node if isinstance(node, dict) else hasattr(node, part)
+
+
+def child(node: Any, part: str) -> Any:
+    """The member of a sequence, dict or module that one part of a dotted path names."""
+    if isinstance(node, (tuple, list)):
+        return node[int(part)]
+    return node[part] if isinstance(node, dict) else getattr(node, part)
 
 
 def _set_value(old: Any, value: Any, path: str) -> Any:

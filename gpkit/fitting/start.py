@@ -8,7 +8,7 @@ import numpy as np
 
 from gpkit.model import GP, seen_columns
 from gpkit.padding import Rows
-from gpkit.params import AbstractParameter, map_parameters, val
+from gpkit.params import AbstractParameter, Bounded, map_parameters, val
 
 # Rows looked at: spreads and periods need no more.
 _MOST_ROWS = 2000
@@ -55,7 +55,15 @@ class _Table:
         if value is None:
             return parameter
         value = np.broadcast_to(value, shape).astype(np.asarray(parameter.raw).dtype)
-        return parameter.at(value)
+        return parameter.at(_inside(parameter, value))
+
+
+def _inside(parameter: AbstractParameter, value: np.ndarray) -> np.ndarray:
+    """The value, moved into the bounds of the parameter where it has some."""
+    if not isinstance(parameter, Bounded):
+        return value
+    margin = 1e-2 * (parameter.high - parameter.low)
+    return np.clip(value, parameter.low + margin, parameter.high - margin)
 
 
 Rule = Callable[[_Table, AbstractParameter, np.ndarray, tuple, Any], Any]
