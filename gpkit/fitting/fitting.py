@@ -71,9 +71,15 @@ def fit(
 
     Ctrl-C ends the fit with the best state so far and status INTERRUPTED.
 
-    **Raises:** ValueError where shapes do not fit or a needed key is missing.
+    **Raises:** ValueError where shapes do not fit, a needed key is missing, or the optimizer
+    is not known.
     """
     X, y = check_data(X, y, noise_variance=noise_variance)
+    if isinstance(optimizer, str) and optimizer != "lbfgs":
+        raise ValueError(
+            f"optimizer must be 'lbfgs', an Optax transformation such as optax.adam(0.1), or "
+            f"None; got {optimizer!r}"
+        )
     if n_restarts > 1 and key is None:
         raise ValueError("n_restarts > 1 draws random starts: pass key=jax.random.key(0)")
     rows = pad_rows(X, y, noise_variance)
@@ -82,22 +88,30 @@ def fit(
     if optimizer is None or num_parameters(model) == 0:
         return _as_given(model, problem)
     runs: list[Run] = []
-    for number, start in enumerate(_starts(model, rows, n_restarts, key)):
-        runs.append(
-            run(
-                problem,
-                make_problem(start, rows, solver, key).start,
-                optimizer=optimizer,
-                max_steps=max_steps,
-                tol=tol,
-                rival=min((r.value for r in runs if np.isfinite(r.value)), default=np.inf),
-                progress=progress,
-                stage=f"run {number + 1} of {n_restarts + 1}",
+    interrupted = False
+    try:
+        for number, start in enumerate(_starts(model, rows, n_restarts, key)):
+            runs.append(
+                run(
+                    problem,
+                    make_problem(start, rows, solver, key).start,
+                    optimizer=optimizer,
+                    max_steps=max_steps,
+                    tol=tol,
+                    rival=min((r.value for r in runs if np.isfinite(r.value)), default=np.inf),
+                    progress=progress,
+                    stage=f"run {number + 1} of {n_restarts + 1}",
+                )
             )
-        )
-        if runs[-1].status == Status.INTERRUPTED:
-            break
-    return _best(problem, tuple(runs))
+            interrupted = runs[-1].status == Status.INTERRUPTED
+            if interrupted:
+                break
+    except KeyboardInterrupt:
+        # Between two runs, or before the first value of one: earlier runs still count.
+        if not runs:
+            raise
+        interrupted = True
+    return _best(problem, tuple(runs), interrupted)
 
 
 def _starts(model: GP, rows: Rows, n_restarts: int, key: Array | None) -> Iterator[GP]:
@@ -118,8 +132,7 @@ def _as_given(model: GP, problem: Problem) -> FitResult:
     return FitResult(model, -at.value, at.error_bound, status, only, ())
 
 
-def _best(problem: Problem, runs: tuple[Run, ...]) -> FitResult:
-    interrupted = runs[-1].status == Status.INTERRUPTED
+def _best(problem: Problem, runs: tuple[Run, ...], interrupted: bool) -> FitResult:
     best = min(runs, key=lambda r: r.value if np.isfinite(r.value) else np.inf)
     status = Status.INTERRUPTED if interrupted else best.status
     status = max(status, Status(best.evaluation_status))

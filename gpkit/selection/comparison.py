@@ -161,31 +161,35 @@ def compare(
             np.asarray(X), np.asarray(y), min(_NUM_FOLDS, len(X)), 0, noise_variance=noise_variance
         )
     done: list[Candidate] = []
-    for number, (name, model) in enumerate(models.items()):
-        progress(Event("candidate", number, len(models), np.nan, name))
-        clock = time.perf_counter()
-        result = fit(
-            model,
-            X,
-            y,
-            optimizer=optimizer,
-            noise_variance=noise_variance,
-            n_restarts=n_restarts,
-            max_steps=max_steps,
-            tol=tol,
-            key=key,
-            progress=progress,
-        )
-        interrupted = result.status == Status.INTERRUPTED
-        if interrupted and done:
-            break
-        scores, _ = score(result.model, X, y, noise_variance=noise_variance)
-        if criterion == "kfold":
-            rows = kfold_rows(result.model, list(folds or ()), len(X), max_steps=_REFIT_STEPS)
-            scores = scores._replace(kfold_rows=rows)
-        done.append(_candidate(name, result, scores, log_scale, time.perf_counter() - clock))
-        if interrupted:
-            break
+    try:
+        for number, (name, model) in enumerate(models.items()):
+            progress(Event("candidate", number, len(models), np.nan, name))
+            clock = time.perf_counter()
+            result = fit(
+                model,
+                X,
+                y,
+                optimizer=optimizer,
+                noise_variance=noise_variance,
+                n_restarts=n_restarts,
+                max_steps=max_steps,
+                tol=tol,
+                key=key,
+                progress=progress,
+            )
+            interrupted = result.status == Status.INTERRUPTED
+            if interrupted and done:
+                break
+            scores, _ = score(result.model, X, y, noise_variance=noise_variance)
+            if criterion == "kfold":
+                rows = kfold_rows(result.model, list(folds or ()), len(X), max_steps=_REFIT_STEPS)
+                scores = scores._replace(kfold_rows=rows)
+            done.append(_candidate(name, result, scores, log_scale, time.perf_counter() - clock))
+            if interrupted:
+                break
+    except KeyboardInterrupt:
+        if not done:
+            raise
     progress(Event("candidate", len(models), len(models), np.nan, ""))
     notes = () if len(done) == len(models) else ("interrupted: not all candidates were fitted",)
     return rank(done, criterion, notes)

@@ -109,12 +109,13 @@ def kfold_rows(model: GP, folds: list[Fold], n: int, *, max_steps: int) -> np.nd
     """
     out = np.full(n, np.nan)
     for fold in folds:
-        refit = fit(
-            model, fold.X, fold.y, noise_variance=fold.noise_variance, max_steps=max_steps
-        ).model
+        result = fit(model, fold.X, fold.y, noise_variance=fold.noise_variance, max_steps=max_steps)
+        if result.status == Status.INTERRUPTED:
+            # A fit keeps what it has; a row score of some folds is worth nothing.
+            raise KeyboardInterrupt
         rows = pad_rows(fold.X, fold.y, fold.noise_variance)
         posterior = condition(
-            refit, rows.X, rows.y, noise_variance=rows.noise_variance, mask=rows.mask
+            result.model, rows.X, rows.y, noise_variance=rows.noise_variance, mask=rows.mask
         )
         test = pad_rows(fold.X_test, fold.y_test, fold.noise_test)
         mean, variance = posterior.predict(test.X, noise_variance=test.noise_variance)
