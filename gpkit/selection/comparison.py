@@ -99,6 +99,8 @@ class Comparison:
     def verdict(self) -> str:
         """One line: the winner, or what can't be told apart and by how much."""
         best = self.best_.name
+        if self.differences[0].decision == "failed":
+            return f"no candidate has a score by {self.criterion}: see the status of each"
         close = [
             (c.name, d)
             for c, d in zip(self.candidates, self.differences, strict=True)
@@ -198,7 +200,12 @@ def compare(
 def rank(
     candidates: Sequence[Candidate], criterion: str, notes: tuple[str, ...] = ()
 ) -> Comparison:
-    """The same candidates ranked by a criterion; nothing is fitted again."""
+    """The same candidates ranked by a criterion; nothing is fitted again.
+
+    Raises ValueError for an unknown criterion, and for "kfold" where no folds were scored.
+    """
+    if criterion == "kfold" and all(np.all(np.isnan(c.scores.kfold_rows)) for c in candidates):
+        raise ValueError("no k-fold scores here: ask for them by compare(criterion='kfold')")
     parts = [CRITERIA[check_criterion(criterion)](c.scores) for c in candidates]
     bounds = [c.scores.error_bound for c in candidates]
     found = differences([rows for rows, _ in parts], [extra for _, extra in parts], bounds)
