@@ -1,0 +1,73 @@
+"""`gpkit fit`: fit one kernel, test it, write the model."""
+
+import time
+from dataclasses import replace
+
+from gpkit.commands.caching import enable_compilation_cache
+from gpkit.commands.loading import Work, load_work
+from gpkit.commands.running import INTERRUPTED, announce, estimator_options, remark
+from gpkit.commands.scoring import TestScores, score_test
+from gpkit.commands.settings import Settings
+from gpkit.commands.summary import describe_data, describe_run
+from gpkit.commands.terminal import note, output, watched
+from gpkit.commands.writing import prepare_file, to_json
+from gpkit.estimators import GPRegressor
+from gpkit.io import save
+from gpkit.report.tables import score_table, status_text
+from gpkit.results import Status
+
+
+def run(settings: Settings, *, kernel: str, out: str) -> int:
+    """Do the work of the command; the exit code is 0, or 130 after Ctrl-C."""
+    clock = time.perf_counter()
+    work = load_work(settings)
+    path = prepare_file(out)
+    announce(work, settings)
+    regressor = _fit(work, settings, kernel)
+    seconds = {"fit": time.perf_counter() - clock}
+    predictor = replace(regressor.predictor_, targets=(work.target,))
+    scores = score_test(predictor, work)
+    seconds["total"] = time.perf_counter() - clock
+    status = regressor.result_.status
+    summary = {
+        **describe_data(work, predictor.encoder),
+        "asked": kernel,
+        "kernel": regressor.kernel_,
+        "log_evidence": float(regressor.log_evidence_.value),
+        "status": status.name.lower(),
+        **describe_run(settings, regressor.plan_, scores, seconds),
+    }
+    save(predictor, path, info=summary)
+    if settings.as_json:
+        print(to_json(summary), end="")
+    else:
+        _show(regressor, scores, kernel)
+    remark(scores.notes if scores else ())
+    note(f"wrote {path}")
+    if status == Status.INTERRUPTED:
+        note("interrupted: the best state so far was kept")
+        return INTERRUPTED
+    return 0
+
+
+def _fit(work: Work, settings: Settings, kernel: str) -> GPRegressor:
+    enable_compilation_cache()
+    regressor = GPRegressor(kernel, **estimator_options(settings))
+    with watched(quiet=settings.quiet) as progress:
+        regressor.fit(work.train.X, work.train.y, progress=progress)
+    status = regressor.result_.status
+    if not status.usable:
+        raise ValueError(f"the kernel could not be fitted ({status.name.lower()}): {status.advice}")
+    return regressor
+
+
+def _show(regressor: GPRegressor, scores: TestScores | None, kernel: str) -> None:
+    console = output()
+    evidence = float(regressor.log_evidence_.value)
+    status = status_text(regressor.result_.status.name.lower())
+    console.print(regressor.kernel_, style="bold", soft_wrap=True)
+    console.print(f"log evidence {evidence:.1f} nats; {status}")
+    if scores is not None:
+        console.print()
+        rows = {kernel: scores.model, "mean only": scores.baseline}
+        console.print(score_table(rows, rows=scores.rows))

@@ -1,0 +1,81 @@
+"""What both fitting commands report: one record for `summary.json`, `--json` and the model."""
+
+import importlib.metadata
+import platform
+from typing import Any
+
+from gpkit.commands.loading import Work
+from gpkit.commands.scoring import TestScores
+from gpkit.commands.settings import Settings
+from gpkit.data import Encoder, Kind
+from gpkit.fitting.budget import Plan
+
+FORMAT = 1
+_PACKAGES = ("gpkit-select", "jax", "jaxlib", "equinox", "optax", "numpy", "pandas", "scikit-learn")
+
+
+def describe_data(work: Work, encoder: Encoder) -> dict[str, Any]:
+    """The table: rows, target, and each column with its type and what was done to it."""
+    return {
+        "format": FORMAT,
+        "data": work.name,
+        "rows": {
+            "table": len(work.train.y) + (0 if work.test is None else len(work.test.y)),
+            "train": len(work.train.y),
+            "test": 0 if work.test is None else len(work.test.y),
+            "split": work.how,
+        },
+        "target": work.target,
+        "columns": _columns(work, encoder),
+    }
+
+
+def describe_run(
+    settings: Settings, plan: Plan, scores: TestScores | None, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """Test metrics, and what is needed to do the run again."""
+    return {
+        "test": None if scores is None else {"rows": scores.rows, **scores.model},
+        "baseline": None if scores is None else scores.baseline,
+        "plan": {
+            "rows_fitted": plan.rows,
+            "rows_predicted_from": plan.posterior_rows,
+            "bytes": plan.bytes,
+            "predicted_seconds": plan.seconds,
+            "reasons": plan.reasons,
+        },
+        "seed": settings.seed,
+        "restarts": settings.restarts,
+        "max_steps": settings.max_steps,
+        "seconds": seconds,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on, and the platform."""
+    found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _columns(work: Work, encoder: Encoder) -> list[dict[str, Any]]:
+    kept = [
+        {"name": c.name, "type": c.kind.value, "action": _action(c.kind, len(c.levels))}
+        for c in encoder.schema.columns
+    ]
+    dropped = (*work.dataset.dropped, *encoder.schema.dropped)
+    return [
+        *kept,
+        *({"name": d.name, "type": None, "action": f"left out: {d.reason}"} for d in dropped),
+    ]
+
+
+def _action(kind: Kind, num_levels: int) -> str:
+    if kind is Kind.CATEGORY:
+        return f"one 0/1 column for each of {num_levels} levels"
+    return "standardised"

@@ -1,0 +1,95 @@
+"""What people see while a command runs: consoles, notes, the progress bar."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from gpkit.results import Event, Progress, silent
+
+_PIPE_WIDTH = 80
+_NAME_WIDTH = 24
+
+
+def output() -> Console:
+    """Standard output: plain text in a pipe or with NO_COLOR."""
+    return _console(stderr=False)
+
+
+def messages() -> Console:
+    """Standard error, likewise."""
+    return _console(stderr=True)
+
+
+def note(text: str) -> None:
+    """One remark on standard error, never cut or wrapped."""
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def watched(*, quiet: bool) -> Iterator[Progress]:
+    """A progress callback for a fit, around which the library's words go to standard error.
+
+    What it prints (the plan) keeps standard output clean; its warnings become notes. The bar
+    is shown on a terminal only, and not when `quiet`.
+    """
+    console = messages()
+    with warnings.catch_warnings(record=True) as caught, redirect_stdout(sys.stderr):
+        warnings.simplefilter("always")
+        if quiet or not console.is_terminal:
+            yield silent
+        else:
+            with _bar(console) as bar:
+                yield _shown(bar)
+    for text in dict.fromkeys(str(w.message) for w in caught if _for_people(w)):
+        note(f"note: {text}")
+
+
+def _bar(console: Console) -> Bar:
+    return Bar(
+        BarColumn(bar_width=16),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _shown(bar: Bar) -> Progress:
+    task = bar.add_task("compiling", total=None)
+    where = [""]
+
+    def show(event: Event) -> None:
+        if event.stage == "candidate":
+            where[0] = (
+                f"{min(event.step + 1, event.total or 1)}/{event.total} {_short(event.message)} "
+            )
+            bar.update(task, completed=event.step, total=event.total, description=where[0])
+            return
+        text = f"{where[0]}{event.stage} step {event.step}: {event.value:.1f}"
+        bar.update(task, description=text)
+
+    return show
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
+
+
+def _for_people(warning: warnings.WarningMessage) -> bool:
+    return issubclass(warning.category, UserWarning | RuntimeWarning)
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    # Rich keeps bold and dim under NO_COLOR; without a colour system nothing is left.
+    system = None if os.environ.get("NO_COLOR") else "auto"
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS") or _PIPE_WIDTH)
+    return Console(
+        stderr=stderr, color_system=system, width=width, highlight=False, markup=False, emoji=False
+    )
