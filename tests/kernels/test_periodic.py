@@ -10,7 +10,9 @@ from tests.helpers import points
 @pytest.mark.parametrize("kernel", [gk.Periodic(0.6, [1.5, 2.0]), gk.Cosine([1.5, 2.0])])
 def test_repeats_after_one_period(kernel):
     X = points()
-    np.testing.assert_allclose(kernel(X, X + np.array([1.5, -2.0])), kernel(X), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        kernel(X, X + np.array([1.5, -2.0])), kernel(X), rtol=1e-12, atol=1e-14
+    )
 
 
 def test_curvature_of_the_periodic_kernel_at_zero():
