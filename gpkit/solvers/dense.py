@@ -183,18 +183,22 @@ def _no_tangent(info: _Info) -> _Info:
 
 
 def _error_bound(info: _Info, noise: Array, r: Array) -> Array:
-    r"""First-order bound on the effect of jitter and rounding, in nats.
+    r"""Bound on the effect of jitter and rounding, in nats.
 
-    A perturbation E of H with $\lVert E\rVert \le \delta$ moves the value by at most
-    $\tfrac12\delta(\lVert\alpha\rVert^2 + t\,n/\lambda_{\min})$, and no eigenvalue of H lies
-    below the smallest noise variance. The backward error of a Cholesky factorisation is
-    about $\varepsilon\,n \max_i H_{ii}$ in the worst case (Higham 2002, theorem 10.3), of
-    which $\sqrt n$ is what is seen.
+    Let A = H + E be what was factorised, $\lVert E\rVert \le \delta$ and $\alpha = A^{-1} r$.
+    Then $H^{-1} = A^{-1} + A^{-1} E A^{-1} + A^{-1} E H^{-1} E A^{-1}$, so that the quadratic
+    form moves by at most $\delta (1 + \delta/\sigma) \lVert\alpha\rVert^2$, where no eigenvalue
+    of H lies below the smallest noise variance $\sigma$; log det H moves by at most
+    $n\,\delta/\sigma$ to first order. The first-order form of both would be far too small
+    where jitter exceeds the noise. The backward error of a Cholesky factorisation is about
+    $\varepsilon\,n \max_i H_{ii}$ in the worst case (Higham 2002, theorem 10.3), of which
+    $\sqrt n$ is what is seen.
     """
     n, t = r.shape
     eps = jnp.finfo(r.dtype).eps
     delta = info.jitter + eps * math.sqrt(n) * info.diagonal_max
-    smallest = jnp.maximum(noise, eps * info.diagonal_max)
-    spread = info.weights_norm2 + t * n / smallest
+    # Without noise nothing is known of the smallest eigenvalue: rounding is a guess for it.
+    smallest = jnp.where(noise > 0, noise, eps * info.diagonal_max)
+    spread = (1 + delta / smallest) * (info.weights_norm2 + t * n / smallest)
     summing = eps * math.sqrt(n) * (info.quadratic + t * jnp.abs(info.logdet) + n)
     return jax.lax.stop_gradient(0.5 * delta * spread + summing)
