@@ -126,7 +126,9 @@ def kfold_rows(model: GP, folds: list[Fold], n: int, *, max_steps: int) -> np.nd
             + np.log(variance)
             + math.log(2 * math.pi)
         )
-        out[fold.rows] = log_density.reshape(m, -1).sum(axis=1) - fold.log_scale
+        found = log_density.reshape(m, -1).sum(axis=1) - fold.log_scale
+        # NaN is for what was not computed.
+        out[fold.rows] = np.where(np.isfinite(found), found, -np.inf)
     return out
 
 
