@@ -56,7 +56,8 @@ class PerGroup(AbstractNoise):
     r"""$\varepsilon_i \sim \mathcal N(0, \sigma^2_{g(i)})$ with a trainable variance per group.
 
     The group of a row is read from the inputs: from the integer code 0..g-1 in one column,
-    or from the position of the largest of several (one-hot) columns.
+    or from the position of the largest of several (one-hot) columns. A code without a
+    variance gives NaN, never the variance of another group.
     """
 
     variance: Any
@@ -67,19 +68,28 @@ class PerGroup(AbstractNoise):
         self.columns = tuple(int(c) for c in columns)
         if not self.columns:
             raise ValueError("PerGroup needs at least one column that tells the group")
+        groups = np.shape(val(self.variance))
+        if len(groups) != 1 or (len(self.columns) > 1 and groups[0] != len(self.columns)):
+            raise ValueError(
+                f"variance must have one entry per group, got shape {groups} for columns "
+                f"{self.columns}"
+            )
 
     def diagonal(self, X: Inputs) -> Float[Array, " n"]:
         v = jnp.maximum(val(self.variance).astype(X.dtype), noise_floor(X.dtype))
-        return v[self._group(X)]
+        return self._look_up(v, X)
 
     def at_floor(self, X: Inputs) -> Bool[Array, ""]:
-        return jnp.any(val(self.variance)[self._group(X)] <= noise_floor(X.dtype))
+        return jnp.any(self._look_up(val(self.variance), X) <= noise_floor(X.dtype))
 
-    def _group(self, X: Inputs) -> Array:
+    def _look_up(self, variance: Array, X: Inputs) -> Array:
         chosen = X[:, np.asarray(self.columns)]
-        if len(self.columns) == 1:
-            return jnp.round(chosen[:, 0]).astype(jnp.int32)
-        return jnp.argmax(chosen, axis=1)
+        if len(self.columns) > 1:
+            return variance[jnp.argmax(chosen, axis=1)]
+        code = jnp.round(chosen[:, 0]).astype(jnp.int32)
+        # JAX would clamp a code out of range, or count a negative one from the end.
+        known = (code >= 0) & (code < variance.shape[0])
+        return jnp.where(known, variance[code], jnp.nan)
 
 
 @final
