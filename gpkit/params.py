@@ -14,6 +14,7 @@ densities of the constrained values (no Jacobian), so that the maximum a posteri
 does not depend on how a parameter is stored.
 """
 
+import dataclasses
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -71,7 +72,7 @@ class Normal(AbstractPrior):
 
 @final
 class LogNormal(AbstractPrior):
-    r"""$\log x \sim \mathcal N(\mathrm{loc}, \mathrm{scale}^2)$; the median is $e^{\mathrm{loc}}$."""
+    r"""$\log x \sim \mathcal N(\mathrm{loc}, \mathrm{scale}^2)$; median $e^{\mathrm{loc}}$."""
 
     loc: float = eqx.field(static=True)
     scale: float = eqx.field(static=True)
@@ -99,7 +100,7 @@ class HalfNormal(AbstractPrior):
 
 @final
 class Gamma(AbstractPrior):
-    r"""$\frac{\mathrm{rate}^a}{\Gamma(a)} x^{a-1} e^{-\mathrm{rate}\,x}$ with $a$ = concentration."""
+    r"""$\frac{\mathrm{rate}^a}{\Gamma(a)} x^{a-1} e^{-\mathrm{rate}\,x}$, $a$ = concentration."""
 
     concentration: float = eqx.field(static=True)
     rate: float = eqx.field(static=True)
@@ -354,10 +355,13 @@ def replace(model: PyTree, path: str, value: Any) -> PyTree:
 def _walk(node: Any, parts: Sequence[str], path: str) -> Any:
     for part in parts:
         if not has_child(node, part):
-            fields = node if isinstance(node, dict) else getattr(node, "__dataclass_fields__", {})
+            # Not `__dataclass_fields__`, which holds the class variables too.
+            module = dataclasses.is_dataclass(node)
+            names = [f.name for f in dataclasses.fields(node)] if module else []
+            names = list(map(str, node)) if isinstance(node, dict) else names
             raise ValueError(
                 f"no parameter {path!r}: {type(node).__name__} has no field {part!r}; "
-                f"its fields are {', '.join(map(str, fields)) or 'none'}"
+                f"its fields are {', '.join(names) or 'none'}"
             )
         node = child(node, part)
     return node

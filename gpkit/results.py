@@ -1,4 +1,4 @@
-"""What a computation says about itself: status codes, estimates with error bars, progress events."""
+"""What a computation says about itself: status codes, estimates with errors, progress events."""
 
 import enum
 from collections.abc import Callable
@@ -165,7 +165,8 @@ class Estimate(eqx.Module):
         text = f"{float(self.value):.6g}"
         if self.samples.shape[0]:
             text += f" +- {float(self.stderr):.2g}"
-        return f"Estimate({text}, bound {float(self.error_bound):.1g}, {Status(int(self.status)).name})"
+        status = Status(int(self.status)).name
+        return f"Estimate({text}, bound {float(self.error_bound):.1g}, {status})"
 
 
 def _combine(a: Estimate, b: Estimate, sign: float) -> Estimate:
@@ -223,7 +224,7 @@ def _student_t_quantile(p: float, dof: int) -> Array:
         cdf = 1.0 - 0.5 * betainc(0.5 * dof, 0.5, dof / (dof + middle * middle))
         return jnp.where(cdf < p, middle, low), jnp.where(cdf < p, high, middle)
 
-    low, high = jax.lax.fori_loop(0, 60, halve, (jnp.asarray(0.0), jnp.asarray(1e4)))
+    low, high = jax.lax.fori_loop(0, 100, halve, (jnp.asarray(0.0), jnp.asarray(1e12)))
     return 0.5 * (low + high)
 
 

@@ -152,7 +152,7 @@ TRAINABLE = {
     "scale": {"kernel.lengthscale": 2, "variance": 1},
     "select": {"kernel.lengthscale": 1},
     "warp": {"kernel.lengthscale": 1, "a": 2, "b": 1},
-    "function": {"params.'height'": 1, "params.'rate'": 1},
+    "function": {"params.height": 1, "params.rate": 1},
 }
 
 
