@@ -88,7 +88,7 @@ def write(
         separators=(",", ":"),
         allow_nan=False,
     ).encode()
-    payload = save_tensors({name: _storable(name, tensors[name]) for name in sorted(tensors)})
+    payload = save_tensors({name: _storable(name, array) for name, array in tensors.items()})
     size = _SMALLEST + len(text) + len(payload)
     if size > MAX_BYTES or len(text) > MAX_HEADER_BYTES:
         raise ValueError(

@@ -24,7 +24,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpkit import container
-from gpkit._types import Float
 from gpkit.container import ContainerError
 from gpkit.data import Encoder, TargetScaler
 from gpkit.linalg.cholesky import cholesky
@@ -158,18 +157,18 @@ def _compact(posterior: Posterior, limit: int) -> tuple[Posterior, str]:
 
 def _recomputed(posterior: Posterior) -> Posterior:
     """The posterior with its Cholesky factor in the place of the diagonal again."""
+    if not isinstance(posterior.factor, DenseFactor):
+        raise DescriptionError("only a Cholesky factor can be computed again")
     with jax.enable_x64(True):
-        return on_host(_refactorised(on_device(posterior)))
+        factor = on_host(_refactorised(on_device(posterior), on_device(posterior.factor)))
+    return eqx.tree_at(lambda p: p.factor, posterior, factor)
 
 
 @eqx.filter_jit
-def _refactorised(posterior: Posterior) -> Posterior:
-    old, X = posterior.factor, posterior.X
-    diagonal: Float[Array, " n"] = old.factor
-    zero = jnp.zeros_like(diagonal)
-    K = Covariance(posterior.model.kernel, X, zero, posterior.mask, old.status).dense()
+def _refactorised(posterior: Posterior, old: DenseFactor) -> DenseFactor:
+    diagonal, zero = old.factor, jnp.zeros_like(old.factor)
+    kernel, X = posterior.model.kernel, posterior.X
+    K = Covariance(kernel, X, zero, posterior.mask, old.status).dense()
     # The diagonal holds noise and jitter as well.
     new = cholesky(K.at[jnp.diag_indices(K.shape[0])].set(diagonal))
-    status = worst(new.status, old.status)
-    factor = DenseFactor(new.factor, old.jitter + new.jitter, status)
-    return eqx.tree_at(lambda p: p.factor, posterior, factor)
+    return DenseFactor(new.factor, old.jitter + new.jitter, worst(new.status, old.status))

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 import equinox as eqx
 import jax
@@ -170,7 +170,7 @@ def _module(name: str, content: dict[str, Any]) -> Any:
         )
     for key, kind in expected.items():
         if _is_module(kind) and not isinstance(content[key], kind):
-            raise DescriptionError(f"{key} of {name} must be a {kind.__name__}")
+            raise DescriptionError(f"{key} of {name} is no {kind.__name__}")
     # Not by the constructor: it takes constrained values, and exp and log are not exact.
     module = object.__new__(cls)
     for key, value in content.items():
@@ -178,5 +178,5 @@ def _module(name: str, content: dict[str, Any]) -> Any:
     return module
 
 
-def _is_module(kind: Any) -> bool:
+def _is_module(kind: Any) -> TypeGuard[type]:
     return isinstance(kind, type) and issubclass(kind, eqx.Module)

@@ -1,4 +1,11 @@
-"""Settings of every test: float64 on, warnings are errors (pyproject), a stream of keys."""
+"""Settings of every test: float64 on, one thread, warnings are errors (pyproject), keys."""
+
+import os
+
+# Small matrices gain nothing from threads, and test processes side by side lose much.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 import jax
 import pytest

@@ -115,8 +115,6 @@ def _factor_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple:
 
 def _status(a: Array, factor: Array, jitter: Array) -> Array:
     success = jnp.where(jitter > 0, Status.JITTER_ADDED, Status.SUCCESS)
-    failure = jnp.where(
-        jnp.all(jnp.isfinite(a)), Status.NOT_POSITIVE_DEFINITE, Status.NON_FINITE
-    )
+    failure = jnp.where(jnp.all(jnp.isfinite(a)), Status.NOT_POSITIVE_DEFINITE, Status.NON_FINITE)
     done = jnp.isfinite(factor[-1, -1])
     return jax.lax.stop_gradient(jnp.where(done, success, failure)).astype(jnp.int32)
