@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from gpkit.commands.terminal import output
+from gpkit.commands.terminal import output, show
 from gpkit.commands.writing import to_json
 from gpkit.data import Entry, entries, locate
 
@@ -53,11 +53,10 @@ def _record(entry: Entry, available: bool) -> dict[str, Any]:
 
 
 def _show(found: Sequence[Entry], absent: Sequence[Entry]) -> None:
-    console = output()
-    console.print(_table(found))
+    show(_table(found))
     if absent:
         names = ", ".join(entry.name for entry in absent)
-        console.print(f"\nFrom a folder named by --data-dir or GPKIT_DATA: {names}")
+        output().print(f"\nFrom a folder named by --data-dir or GPKIT_DATA: {names}")
 
 
 def _table(found: Sequence[Entry]) -> Table:

@@ -9,7 +9,7 @@ from gpkit.commands.running import INTERRUPTED, announce, estimator_options, rem
 from gpkit.commands.scoring import TestScores, score_test
 from gpkit.commands.settings import Settings
 from gpkit.commands.summary import describe_data, describe_run
-from gpkit.commands.terminal import note, output, watched
+from gpkit.commands.terminal import note, output, show, watched
 from gpkit.commands.writing import prepare_file, to_json
 from gpkit.estimators import GPRegressor
 from gpkit.io import save
@@ -70,4 +70,4 @@ def _show(regressor: GPRegressor, scores: TestScores | None, kernel: str) -> Non
     if scores is not None:
         console.print()
         rows = {kernel: scores.model, "mean only": scores.baseline}
-        console.print(score_table(rows, rows=scores.rows))
+        show(score_table(rows, rows=scores.rows))

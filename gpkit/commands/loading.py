@@ -32,12 +32,12 @@ class Work:
     how: str
 
     def summary(self) -> str:
-        """One line for people."""
-        held = "no test rows" if self.test is None else f"{len(self.test.y)} test rows"
+        """Two lines for people: what is predicted from what, and from how many rows."""
+        held = "no" if self.test is None else f"{len(self.test.y)}"
         columns = "1 column" if self.dataset.d == 1 else f"{self.dataset.d} columns"
         return (
-            f"{self.name}: {self.target} from {columns}; {len(self.train.y)} training rows, "
-            f"{held} ({self.how})"
+            f"{self.name}: {self.target} from {columns}\n"
+            f"{len(self.train.y)} training rows, {held} test rows ({self.how})"
         )
 
 

@@ -12,7 +12,7 @@ from gpkit.commands.running import INTERRUPTED, announce, estimator_options, rem
 from gpkit.commands.scoring import TestScores, score_test
 from gpkit.commands.settings import Settings
 from gpkit.commands.summary import describe_data, describe_run
-from gpkit.commands.terminal import note, output, watched
+from gpkit.commands.terminal import note, output, show, watched
 from gpkit.commands.writing import prepare_folder, to_json, write_text
 from gpkit.estimators import GPSelector
 from gpkit.io import save
@@ -63,12 +63,12 @@ def _fit(work: Work, settings: Settings, criterion: str, candidates: Sequence[st
 
 def _show(comparison: Comparison, scores: TestScores | None) -> None:
     console = output()
-    console.print(comparison_table(comparison.table))
+    show(comparison_table(comparison.table))
     console.print(f"\n{comparison.verdict()}", style="bold", soft_wrap=True)
     if scores is not None:
         console.print()
         rows = {comparison.best_.name: scores.model, "mean only": scores.baseline}
-        console.print(score_table(rows, rows=scores.rows))
+        show(score_table(rows, rows=scores.rows))
 
 
 def _describe(comparison: Comparison, kernel: str) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from contextlib import contextmanager, redirect_stdout
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.table import Table
 
+from gpkit.report.tables import to_text
 from gpkit.results import Event, Progress, silent
 
 _PIPE_WIDTH = 80
@@ -19,6 +21,15 @@ _NAME_WIDTH = 24
 def output() -> Console:
     """Standard output: plain text in a pipe or with NO_COLOR."""
     return _console(stderr=False)
+
+
+def show(table: Table) -> None:
+    """A table on standard output; without trailing spaces where it is no terminal."""
+    console = output()
+    if console.is_terminal:
+        console.print(table)
+    else:
+        print(to_text(table, width=console.width), end="")
 
 
 def messages() -> Console:

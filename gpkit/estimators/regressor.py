@@ -72,10 +72,11 @@ class GPRegressor(AbstractGPEstimator):
     >>> import numpy as np
     >>> from gpkit import GPRegressor
     >>> X = np.linspace(0, 6, 30)[:, None]
-    >>> reg = GPRegressor("rbf", random_state=0).fit(X, np.sin(X[:, 0]))
+    >>> y = np.sin(X[:, 0]) + 0.1 * np.cos(20 * X[:, 0])
+    >>> reg = GPRegressor("rbf", random_state=0).fit(X, y)
     >>> mean, std = reg.predict([[1.5]], return_std=True)
-    >>> print(mean.round(3), std.round(3) < 0.01)
-    [0.997] [ True]
+    >>> print(mean.round(1), std.round(1))
+    [1.] [0.1]
     """
 
     def __init__(
