@@ -8,7 +8,9 @@ import pickle
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
+import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
@@ -199,17 +201,26 @@ def test_a_factor_at_the_limit_is_stored(predictor, tmp_path):
     assert_same(load(path), predictor)
 
 
-def test_jitter_and_status_outlive_a_recomputed_factor(tmp_path):
-    twice = pd.concat([TRAINING[:4], TRAINING[:4]], ignore_index=True)
-    model = GP(gk.RBF(0.8), noise=noise.NoNoise())
-    given = fitted(model, twice, np.tile(HEIGHT[:4], 2))
-    assert given.posterior.factor.status == Status.JITTER_ADDED
+def test_jitter_and_status_outlive_a_recomputed_factor(predictor, tmp_path):
+    # A jitter as large as here shows whether it is counted once.
+    posterior, jitter = predictor.posterior, np.array(0.25)
+    L = posterior.factor.factor
+    L = np.linalg.cholesky(L @ L.T + jitter * np.eye(len(L)))
+    factor = DenseFactor(L, jitter, np.array(Status.JITTER_ADDED, np.int32))
+    given = replace(predictor, posterior=eqx.tree_at(lambda p: p.factor, posterior, factor))
     save(given, tmp_path / "model", max_factor_bytes=0)
-    factor = load(tmp_path / "model").posterior.factor
-    assert factor.status == Status.JITTER_ADDED
-    assert factor.jitter >= given.posterior.factor.jitter
-    gap = factor.factor @ factor.factor.T - (f := given.posterior.factor.factor) @ f.T
-    assert np.max(np.abs(gap)) <= (factor.jitter - given.posterior.factor.jitter) + 1e-15
+    found = load(tmp_path / "model").posterior.factor
+    assert (found.status, found.jitter) == (Status.JITTER_ADDED, jitter)
+    np.testing.assert_allclose(found.factor, L, rtol=0, atol=1e-14)
+
+
+def test_a_recomputed_factor_may_need_more_jitter_and_says_so(predictor, tmp_path):
+    posterior, L = predictor.posterior, predictor.posterior.factor.factor
+    # Half a covariance on the diagonal, all of it beside: not positive definite.
+    factor = DenseFactor(0.5 * L, np.array(0.0), np.array(0, np.int32))
+    given = replace(predictor, posterior=eqx.tree_at(lambda p: p.factor, posterior, factor))
+    save(given, tmp_path / "model", max_factor_bytes=0)
+    assert load(tmp_path / "model").posterior.factor.status == Status.NOT_POSITIVE_DEFINITE
 
 
 # ---------------------------------------------------------------------- bad files

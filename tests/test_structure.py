@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpyro import distributions
 
 from gpkit import kernels as gk
 from gpkit import means, noise
@@ -188,6 +187,13 @@ class Own(gk.AbstractPairKernel):
         return jnp.sum(x * z)
 
 
+class Cauchy:
+    """A prior from elsewhere."""
+
+    def log_prob(self, value):
+        return -jnp.log1p(value * value)
+
+
 REFUSED = {
     "function": (
         gk.RBF() + gk.Function(lambda x, z, p: x @ z),
@@ -195,8 +201,8 @@ REFUSED = {
     ),
     "own class": (2.0 * Own(), r"kernel.kernel is a .*Own: .* use those in gpkit.kernels"),
     "foreign prior": (
-        gk.RBF(Positive(1.0, distributions.Gamma(2.0, 3.0))),
-        r"kernel.lengthscale.prior is a numpyro.*Gamma: .*with_prior\(None\)",
+        gk.RBF(Positive(1.0, Cauchy())),
+        r"kernel.lengthscale.prior is a .*Cauchy: .*with_prior\(None\)",
     ),
     "path": ({"a": [pathlib.Path("x")]}, r"kernel.a.0 is a pathlib.*only gpkit's own classes"),
     "key": ({"a": {1: 2}}, r"kernel.a has the key 1: keys must be text"),
@@ -223,7 +229,7 @@ def test_a_name_outside_the_table_is_refused(name):
 def test_fields_and_arrays_that_do_not_fit_are_refused():
     with pytest.raises(DescriptionError, match=r"\['lengthscale'\], but the file has \['scale'\]"):
         rebuild({"$module": "kernels.RBF", "fields": {"scale": 1.0}}, {})
-    with pytest.raises(DescriptionError, match=r"kernel of kernels.Scale must be a AbstractKernel"):
+    with pytest.raises(DescriptionError, match=r"kernel of kernels.Scale is no AbstractKernel"):
         rebuild({"$module": "kernels.Scale", "fields": {"kernel": None, "variance": 1.0}}, {})
     with pytest.raises(DescriptionError, match=r"the array 'kernel\.raw' is missing"):
         rebuild({"$array": "kernel.raw"}, {})
