@@ -153,6 +153,16 @@ def test_george_mauna_loa():
     np.testing.assert_allclose(found, oracle["gradient"], rtol=1e-6)
 
 
+@pytest.mark.slow
+def test_fit_reaches_the_published_optimum_of_mauna_loa():
+    oracle = read("george_co2")
+    X, y = co2()
+    start = {**oracle["start"], "mean": oracle["mean_of_y"]}
+    model = build(mauna_loa, {k: jnp.asarray(v) for k, v in start.items()})
+    fitted = gp.fit(model, X, y, max_steps=400, key=jax.random.key(0))
+    assert fitted.log_density > oracle["published_optimum"]
+
+
 # ----------------------------------------------------------------- leave-one-out by refits
 
 
