@@ -54,6 +54,6 @@ def seen_columns(model: GP, path: str, d: int) -> np.ndarray:
 def _expect(value: Any, kind: type, name: str, example: str) -> Any:
     if not isinstance(value, kind):
         raise TypeError(
-            f"{name} must be a {kind.__name__}, such as {example}; got {type(value).__name__}"
+            f"{name} must be an {kind.__name__}, such as {example}; got {type(value).__name__}"
         )
     return value
