@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
 Scalar = Float[Array, ""]
@@ -24,5 +25,6 @@ __all__ = [
     "PyTree",
     "Scalar",
     "Targets",
+    "Tracer",
     "Vector",
 ]

@@ -3,11 +3,10 @@
 import warnings
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpkit._types import Array
+from gpkit._types import Array, Tracer
 
 
 def check_data(
@@ -36,7 +35,7 @@ def check_data(
 
 def check_variances(values: Any, *, name: str = "noise_variance") -> None:
     """Raise ValueError where a concrete variance is negative, NaN or infinite."""
-    if isinstance(values, jax.core.Tracer):
+    if isinstance(values, Tracer):
         return
     host = np.asarray(values)
     if not np.all(np.isfinite(host) & (host >= 0)):
@@ -61,7 +60,7 @@ def _float(value: Any, name: str) -> Array:
             "`with jax.enable_x64(True):`, or pass float32 to say that this is meant",
             stacklevel=4,
         )
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return value if jnp.issubdtype(value.dtype, jnp.floating) else value.astype(float)
     # On the host, so that a concrete array is checked inside a trace as well.
     host = np.asarray(value)

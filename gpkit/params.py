@@ -27,7 +27,7 @@ import numpy as np
 import paramax
 from jax.scipy.special import gammaln
 
-from gpkit._types import Array, PyTree, Scalar
+from gpkit._types import Array, PyTree, Scalar, Tracer
 
 
 def as_float(value: Any) -> Array:
@@ -262,7 +262,7 @@ def val(parameter: PyTree) -> Array:
 
 
 def _require(value: Array, holds: Callable[[Array], Array], message: str) -> None:
-    if not isinstance(value, jax.core.Tracer):
+    if not isinstance(value, Tracer):
         bad = np.asarray(~(holds(value) & jnp.isfinite(value)))
         if bad.any():
             raise ValueError(f"{message}, got {np.asarray(value)[bad].ravel()[0]!r}")

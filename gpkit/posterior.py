@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
-from gpkit._types import Array, Bool, Float, Inputs, Int, Targets
+from gpkit._types import Array, Bool, Float, Inputs, Int, Targets, Tracer
 from gpkit.checks import check_data, check_inputs, check_variances
 from gpkit.linalg.cholesky import cholesky
 from gpkit.means import AbstractMean, prior_mean
@@ -87,9 +87,7 @@ class Posterior(eqx.Module):
     ) -> Float[Array, "m ... q"]:
         """Quantiles of a new observation; `levels` between 0 and 1, shape (q,)."""
         levels = jnp.asarray(levels, self.X.dtype)
-        if not isinstance(levels, jax.core.Tracer) and not bool(
-            jnp.all((levels > 0) & (levels < 1))
-        ):
+        if not isinstance(levels, Tracer) and not bool(jnp.all((levels > 0) & (levels < 1))):
             raise ValueError(f"levels must lie strictly between 0 and 1, got {levels}")
         mean, variance = self.predict(X_new, noise_variance=noise_variance)
         return mean[..., None] + jnp.sqrt(variance)[..., None] * ndtri(levels)

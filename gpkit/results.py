@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betainc
 
-from gpkit._types import Array, Float, Int
+from gpkit._types import Array, Float, Int, Tracer
 
 
 class Status(enum.IntEnum):
@@ -160,7 +160,7 @@ class Estimate(eqx.Module):
         return _combine(self, other, 1.0)
 
     def __repr__(self) -> str:
-        if isinstance(self.value, jax.core.Tracer):
+        if isinstance(self.value, Tracer):
             return f"Estimate({self.value!r})"
         text = f"{float(self.value):.6g}"
         if self.samples.shape[0]:
@@ -188,7 +188,7 @@ def _combine(a: Estimate, b: Estimate, sign: float) -> Estimate:
 def _same_probes(a: Estimate, b: Estimate) -> bool:
     if a.samples.shape != b.samples.shape or a.key_id.shape != b.key_id.shape:
         return False
-    if a.key_id.shape[0] == 0 or isinstance(a.key_id, jax.core.Tracer):
+    if a.key_id.shape[0] == 0 or isinstance(a.key_id, Tracer):
         return False
     return bool(np.array_equal(np.asarray(a.key_id), np.asarray(b.key_id)))
 

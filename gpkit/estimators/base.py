@@ -19,12 +19,13 @@ from gpkit.padding import pad_rows
 from gpkit.posterior import condition
 from gpkit.predictor import Predictor, on_host
 from gpkit.results import Estimate, Status
+from gpkit.selection.mixture import MixturePredictor
 
 
 class AbstractGPEstimator(RegressorMixin, BaseEstimator):
     """Predictions in original units, for a new observation (noise included)."""
 
-    predictor_: Predictor
+    predictor_: Predictor | MixturePredictor
 
     def predict(
         self,
@@ -54,7 +55,8 @@ class AbstractGPEstimator(RegressorMixin, BaseEstimator):
     def predict_latent(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the function itself, without noise."""
         predictor, rows = self._fitted(X)
-        return tuple(predictor.latent(rows))
+        mean, std = predictor.latent(rows)
+        return mean, std
 
     def predict_quantiles(self, X: Any, levels: Any = (0.05, 0.5, 0.95)) -> np.ndarray:
         """Quantiles of new observations: shape (m, q), or (m, t, q)."""
@@ -72,7 +74,7 @@ class AbstractGPEstimator(RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _fitted(self, X: Any) -> tuple[Predictor, Any]:
+    def _fitted(self, X: Any) -> tuple[Predictor | MixturePredictor, Any]:
         check_is_fitted(self, "predictor_")
         return self.predictor_, check_rows(self, X)
 

@@ -193,8 +193,10 @@ def name_candidates(candidates: Any, num_columns: int) -> dict[str, Any]:
             f"candidates must be a list of kernels, got the text {candidates!r}; write "
             f"[{candidates!r}], or use GPRegressor for a single kernel"
         )
-    named = candidates if isinstance(candidates, Mapping) else {}
-    if not named:
+    named: dict[str, Any] = {}
+    if isinstance(candidates, Mapping):
+        named.update(candidates)
+    else:
         for kernel in candidates:
             name = kernel if isinstance(kernel, str) else repr(kernel)
             if name in named:
@@ -202,4 +204,4 @@ def name_candidates(candidates: Any, num_columns: int) -> dict[str, Any]:
             named[name] = kernel
     if not named:
         raise ValueError("candidates is empty: list at least one kernel, or pass None")
-    return dict(named)
+    return named

@@ -1,7 +1,7 @@
 """From what scikit-learn users pass to what the functional core takes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,7 @@ def make_dataset(estimator: Any, X: Any, y: Any, noise_variance: Any) -> Dataset
     text and categories are encoded.
     """
     if isinstance(X, pd.DataFrame):
-        validate_data(estimator, X=X, y=y, skip_check_array=True)
+        validate_data(estimator, X=cast(Any, X), y=y, skip_check_array=True)
         target = _check_target(y, len(X))
         frame = X.reset_index(drop=True)
         names = [_TARGET] if target.ndim == 1 else [f"{_TARGET}{j}" for j in range(target.shape[1])]
@@ -102,7 +102,7 @@ def make_dataset(estimator: Any, X: Any, y: Any, noise_variance: Any) -> Dataset
 def check_rows(estimator: Any, X: Any) -> Any:
     """New rows in the form that the encoder takes; ValueError where they do not fit."""
     if isinstance(X, pd.DataFrame):
-        validate_data(estimator, X=X, reset=False, skip_check_array=True)
+        validate_data(estimator, X=cast(Any, X), reset=False, skip_check_array=True)
         return X
     return validate_data(estimator, X, reset=False, dtype=np.float64)
 
@@ -175,7 +175,7 @@ def _make_noise(noise: Any, columns: Columns) -> AbstractNoise:
 def _check_target(y: Any, n: int) -> np.ndarray:
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
-    target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=False)
+    target = check_array(y, ensure_2d=False, dtype="float64", input_name="y")
     if len(target) != n:
         raise ValueError(f"X has {n} rows, but y has {len(target)}")
     return target

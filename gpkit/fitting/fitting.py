@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
-from gpkit._types import Array, Float, Inputs, Targets
+from gpkit._types import Array
 from gpkit.checks import check_data
 from gpkit.fitting.loop import History, Run, run
 from gpkit.fitting.problem import Problem, make_problem
@@ -40,12 +41,12 @@ class FitResult(NamedTuple):
 
 def fit(
     model: GP,
-    X: Inputs,
-    y: Targets,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
     optimizer: Any = "lbfgs",
     solver: AbstractSolver | None = None,
-    noise_variance: Float[Array, " n"] | None = None,
+    noise_variance: ArrayLike | None = None,
     n_restarts: int = 0,
     max_steps: int = 200,
     tol: float = 1e-3,
@@ -119,7 +120,7 @@ def _starts(model: GP, rows: Rows, n_restarts: int, key: Array | None) -> Iterat
     yield model
     if n_restarts > 0:
         yield data_start(model, rows)
-    for number in range(1, n_restarts):
+    for number in range(1, n_restarts if key is not None else 0):
         yield random_start(model, rows, jax.random.fold_in(key, number))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 import pandas as pd
+from jax.typing import ArrayLike
 
-from gpkit._types import Array, Float, Inputs, Targets
+from gpkit._types import Array
 from gpkit.checks import check_data
 from gpkit.fitting import FitResult, fit
 from gpkit.model import GP
@@ -115,17 +116,21 @@ class Comparison:
 
     def __repr__(self) -> str:
         columns = ["delta", "stderr", "decision", "log_evidence", "loo_nlpd", "parameters"]
-        return f"{self.table[columns].to_string(float_format='{:.4g}'.format)}\n{self.verdict()}"
+        return f"{self.table[columns].to_string(float_format=_short)}\n{self.verdict()}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}"
 
 
 def compare(
     models: Mapping[str, GP],
-    X: Inputs,
-    y: Targets,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
     criterion: str = "evidence",
     optimizer: Any = "lbfgs",
-    noise_variance: Float[Array, " n"] | None = None,
+    noise_variance: ArrayLike | None = None,
     n_restarts: int = 2,
     max_steps: int = 200,
     tol: float = 1e-3,
