@@ -219,7 +219,7 @@ def over_dummies(site: Site, slot: Slot, numbers: np.ndarray, parameter: Any) ->
     widths = [len(site.scope.columns.index[i]) for i in site.sources]
     if slot.shape != "columns" or numbers.ndim == 0 or max(widths) == 1:
         return parameter
-    return Shared(parameter, np.repeat(np.arange(len(widths)), widths))
+    return Shared(parameter, [i for i, width in enumerate(widths) for _ in range(width)])
 
 
 def with_spectral_starts(site: Site, parts: int | None, amplitude: Amplitude) -> Site:

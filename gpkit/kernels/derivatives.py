@@ -30,7 +30,7 @@ def root(s: Array) -> Array:
     return _root(jnp.asarray(s))
 
 
-def over(numerator: Array, denominator: Array) -> Array:
+def over(numerator: Array | float, denominator: Array) -> Array:
     """The quotient, and 0 with zero derivatives where the denominator is zero."""
     return numerator * _reciprocal(jnp.asarray(denominator))
 

@@ -95,9 +95,9 @@ def shares(
     factors: list[Node], written: Amplitude | None, start: Amplitude
 ) -> tuple[list[Amplitude], Amplitude | None]:
     """Who in a product carries its one variance: a start per factor, and one around all."""
-    own = [i for i, f in enumerate(factors) if has_variance(f) and not shows_variance(f)]
+    own = [i for i, f in enumerate(factors) if variance_slot(f) and not shows_variance(f)]
     # A mixture at rest would have frozen weights, so that it carries before others do.
-    own.sort(key=lambda i: factors[i].word != "spectral")
+    own.sort(key=lambda i: variance_slot(factors[i]) != "weights")
     groups = [i for i, f in enumerate(factors) if isinstance(f, Add) or is_wrapper(f)]
     starts = [RESTING] * len(factors)
     if written is None and any(shows_variance(f) for f in factors):
@@ -111,14 +111,14 @@ def shares(
     return starts, written or start
 
 
-def has_variance(node: Node) -> bool:
-    """Whether a factor is a kernel with a variance of its own."""
-    return isinstance(node, Call) and bool(WORDS[node.word].amplitude)
+def variance_slot(node: Node) -> str:
+    """The slot that is the variance of a factor, if it has one of its own."""
+    return WORDS[node.word].amplitude if isinstance(node, Call) else ""
 
 
 def shows_variance(node: Node) -> bool:
     """Whether that variance is written."""
-    return isinstance(node, Call) and WORDS[node.word].amplitude in node.values
+    return isinstance(node, Call) and variance_slot(node) in node.values
 
 
 def is_wrapper(node: Node) -> bool:

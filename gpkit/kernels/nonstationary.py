@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from gpkit._types import Array, PyTree
 from gpkit.kernels.base import AbstractKernel, per_column, read
 from gpkit.kernels.derivatives import over, root, with_derivatives
-from gpkit.kernels.printing import Style, arguments, call, column_names, expression
+from gpkit.kernels.printing import Style, arguments, call, column_names, expression, narrowed
 from gpkit.params import positive, real
 
 
@@ -238,11 +238,6 @@ class ChangePoint(AbstractKernel):
 @expression.register
 def _(kernel: ChangePoint, style: Style) -> str:
     kernels = [expression(kernel.left, style), expression(kernel.right, style)]
-    j = kernel.column
-    named = style.names is not None and style.view is not None
-    one = style._replace(
-        view=(j if style.view is None else style.view[j],),
-        names=(style.names[j],) if named and len(style.names) == len(style.view) else None,
-    )
+    one = narrowed(style, kernel.column)
     numbers = arguments(kernel, one, skip=("left", "right", "column"))
     return call("changepoint", [*kernels, *column_names(one), *numbers])

@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import paramax
+from jax.core import Tracer
 
 from gpkit.kernels.columns import Columns
 from gpkit.params import Fixed, Shared, val
@@ -92,7 +93,7 @@ def concrete(value: Any) -> np.ndarray | None:
     leaves = jax.tree.leaves(value, is_leaf=lambda leaf: leaf is None)
     numeric = (int, float, np.ndarray, np.generic, jax.Array)
     if not leaves or any(
-        isinstance(leaf, jax.core.Tracer) or not isinstance(leaf, numeric) for leaf in leaves
+        isinstance(leaf, Tracer) or not isinstance(leaf, numeric) for leaf in leaves
     ):
         return None
     with jax.ensure_compile_time_eval():
@@ -163,6 +164,17 @@ def column_names(style: Style) -> list[str]:
     return [quoted(name) for name in style.names or (f"x{j}" for j in style.view)]
 
 
+def narrowed(style: Style, position: int) -> Style:
+    """The style for one of the columns in view."""
+    view, names = style.view, style.names
+    if view is None:
+        return style._replace(view=(position,), names=None)
+    # A name may stand for several columns; then no name belongs to this one alone.
+    if names is None or len(names) != len(view):
+        return style._replace(view=(view[position],), names=None)
+    return style._replace(view=(view[position],), names=(names[position],))
+
+
 def quoted(name: str) -> str:
     """A bare name where the grammar can read it, else a quoted one."""
     if name.isidentifier() and name.isascii() and name not in RESERVED:
@@ -179,7 +191,7 @@ def same(a: Any, b: Any) -> bool:
     if type(a) is not type(b) or jax.tree.structure(a) != jax.tree.structure(b):
         return False
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        if isinstance(x, jax.core.Tracer) or isinstance(y, jax.core.Tracer):
+        if isinstance(x, Tracer) or isinstance(y, Tracer):
             if x is not y:
                 return False
         elif eqx.is_array_like(x) and eqx.is_array_like(y):
