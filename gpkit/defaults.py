@@ -3,22 +3,26 @@ r"""The default prior: weak, and scaled with the number of columns.
 For standardised columns the typical squared distance grows like the number p of columns,
 so a lengthscale that means the same in every dimension grows like $\sqrt p$ (Hvarfner,
 Hellsten and Nardi 2024, "Vanilla Bayesian optimization performs great in high
-dimensions"). The default prior follows their choice for lengthscales:
+dimensions", whose centre and width the lengthscales have here):
 
-| parameter          | prior                                          | median            |
-|--------------------|------------------------------------------------|-------------------|
-| lengthscale        | LogNormal($\sqrt 2 + \tfrac12 \log p$, $\sqrt 3$) | $4.1\sqrt p$      |
-| kernel variances   | LogNormal(0, 2)                                | 1                 |
-| noise variance     | LogNormal(-4, 2)                               | 0.018             |
-| alpha (rational q.)| LogNormal(0, 1.5)                              | 1                 |
+| parameter           | mode          | width in log units |
+|---------------------|---------------|--------------------|
+| lengthscale         | $4.1\sqrt p$  | $\sqrt 3$          |
+| kernel variances    | 1             | 3                  |
+| noise variance      | 0.007         | 4                  |
+| alpha (rational q.) | 1             | 1.5                |
 
-A lengthscale prior this wide moves a well-determined parameter by a fraction of its
-standard error; what it does is to end the flat ridge on which the lengthscale of an
-irrelevant column runs to infinity.
+The priors are log-normal, LogNormal($\log\text{mode} + w^2$, w) for width w: the density of
+the value itself, of which a fit takes the maximum, has its mode at
+$e^{\mathrm{loc} - w^2}$, far below the median. In terms of the log parameter the fit thus
+sees a Gaussian penalty around the log of the mode.
+
+Priors this wide move a well-determined parameter by a fraction of its standard error; what
+they do is to end the flat ridge on which the lengthscale of an irrelevant column runs to
+infinity.
 """
 
 import math
-from typing import Any
 
 from gpkit._types import PyTree
 from gpkit.model import GP, seen_columns
@@ -41,13 +45,17 @@ def default_prior(model: GP, num_columns: int) -> GP:
     return map_parameters(add, model)
 
 
-def _prior(model: GP, path: str, d: int) -> Any:
+def _prior(model: GP, path: str, d: int) -> LogNormal | None:
     if path.startswith("noise."):
-        return LogNormal(-4.0, 2.0)
+        return _log_normal(-5.0, 4.0)
     name = path.removesuffix(".inner").rpartition(".")[2]
     if name == "lengthscale":
         p = len(seen_columns(model, path, d))
-        return LogNormal(math.sqrt(2.0) + 0.5 * math.log(p), math.sqrt(3.0))
+        return _log_normal(math.sqrt(2.0) + 0.5 * math.log(p), math.sqrt(3.0))
     if name in _VARIANCES:
-        return LogNormal(0.0, 2.0)
-    return LogNormal(0.0, 1.5) if name == "alpha" else None
+        return _log_normal(0.0, 3.0)
+    return _log_normal(0.0, 1.5) if name == "alpha" else None
+
+
+def _log_normal(log_mode: float, width: float) -> LogNormal:
+    return LogNormal(log_mode + width**2, width)

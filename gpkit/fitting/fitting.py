@@ -120,8 +120,9 @@ def _starts(model: GP, rows: Rows, n_restarts: int, key: Array | None) -> Iterat
     yield model
     if n_restarts > 0:
         yield data_start(model, rows)
-    for number in range(1, n_restarts if key is not None else 0):
-        yield random_start(model, rows, jax.random.fold_in(key, number))
+    if key is not None:
+        for number in range(1, n_restarts):
+            yield random_start(model, rows, jax.random.fold_in(key, number))
 
 
 def _as_given(model: GP, problem: Problem) -> FitResult:

@@ -116,11 +116,11 @@ class Comparison:
 
     def __repr__(self) -> str:
         columns = ["delta", "stderr", "decision", "log_evidence", "loo_nlpd", "parameters"]
-        return f"{self.table[columns].to_string(float_format=_short)}\n{self.verdict()}"
+        return f"{self.table[columns].map(_short).to_string()}\n{self.verdict()}"
 
 
-def _short(value: float) -> str:
-    return f"{value:.4g}"
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def compare(
