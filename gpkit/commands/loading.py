@@ -1,5 +1,6 @@
 """From the name or file on the command line to training rows and test rows."""
 
+import difflib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -118,7 +119,7 @@ def predictable(schema: Schema, frame: pd.DataFrame) -> tuple[np.ndarray, list[s
     where a whole column is absent or of another kind.
     """
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    check_names(schema.kept, list(frame.columns), "the model")
+    _check_columns(schema.kept, list(frame.columns))
     reasons, usable = [], np.ones(len(frame), bool)
     for column in schema.columns:
         series: Any = frame[column.name]
@@ -131,3 +132,13 @@ def predictable(schema: Schema, frame: pd.DataFrame) -> tuple[np.ndarray, list[s
                 reasons.append(f"{int(bad.sum())} {why} {column.name!r}")
         usable &= ~(gap | unseen)
     return usable, reasons
+
+
+def _check_columns(needed: tuple[str, ...], known: list[str]) -> None:
+    for name in needed:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"is it {close[0]!r}? Then rename that" if close else f"it has: {', '.join(known)}"
+            )
+            raise ValueError(f"the table lacks {name!r}, from which the model predicts; {hint}")

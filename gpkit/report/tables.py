@@ -22,10 +22,10 @@ def comparison_table(frame: pd.DataFrame) -> Table:
     """
     loss = _KFOLD if np.isfinite(frame[_KFOLD]).any() else _LOO
     table = _plain_table()
-    table.add_column("candidate", overflow="fold", min_width=12)
+    table.add_column("candidate", overflow="fold", min_width=19)
     table.add_column("delta +- stderr", justify="right", no_wrap=True)
     table.add_column("decision", no_wrap=True)
-    table.add_column("LOO NLPD" if loss == _LOO else "CV NLPD", justify="right", no_wrap=True)
+    table.add_column("LOO\nNLPD" if loss == _LOO else "CV\nNLPD", justify="right", no_wrap=True)
     table.add_column("params", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("status", min_width=6)
@@ -36,7 +36,7 @@ def comparison_table(frame: pd.DataFrame) -> Table:
             row["decision"],
             _number(row[loss], ".4g"),
             f"{row['parameters']:.0f}",
-            _number(row["seconds"], ".1f"),
+            _tenths(row["seconds"]),
             status_text(row["status"]),
             style={"best": "bold", "undecided": ""}.get(row["decision"], "dim"),
         )
@@ -77,7 +77,7 @@ def difference_text(delta: float, stderr: float) -> str:
         return "-"
     if delta == 0 and stderr == 0:
         return "0"
-    return f"{delta:.1f} +- {stderr:.1f}"
+    return f"{_tenths(delta)} +- {_tenths(stderr)}"
 
 
 def status_text(status: str) -> str:
@@ -87,6 +87,11 @@ def status_text(status: str) -> str:
 
 def _plain_table() -> Table:
     return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+
+
+def _tenths(value: float) -> str:
+    """One decimal, and none where the number is large."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
 
 
 def _number(value: float, form: str) -> str:

@@ -1,0 +1,330 @@
+"""The command as people meet it: what it prints, what it writes, how it fails."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import gpkit.io
+from gpkit import metrics
+from gpkit.cli import CRITERIA, command
+from gpkit.commands.terminal import watched
+from gpkit.data import load
+from gpkit.selection import CRITERIA as KNOWN_CRITERIA
+
+FEW = ["--restarts", "0", "--max-steps", "15"]
+
+
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch):
+    # The cache is a setting of the whole process: no test may switch it on.
+    monkeypatch.setenv("GPKIT_CACHE", "off")
+    monkeypatch.delenv("GPKIT_DATA", raising=False)
+    monkeypatch.delenv("GPKIT_TRACEBACK", raising=False)
+
+
+def gpkit_run(*args):
+    return CliRunner().invoke(command, [str(a) for a in args])
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A CSV of 24 rows: a number, a category, a constant, a column of text that is no input."""
+    rng = np.random.default_rng(0)
+    size = rng.uniform(0, 10, 24).round(3)
+    kind = np.array(["old", "new"])[np.arange(24) % 2]
+    price = np.sin(size) + 3 * (kind == "new") + 0.1 * rng.standard_normal(24)
+    frame = pd.DataFrame({"size": size, "kind": kind, "always": 7, "price": price, "colour": "red"})
+    path = tmp_path_factory.mktemp("table") / "houses.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def selected(tmp_path_factory):
+    """One run of select on the Nile, its output and its folder."""
+    folder = tmp_path_factory.mktemp("select") / "new" / "folder"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GPKIT_CACHE", "off")
+        result = gpkit_run(
+            "select", "nile", "--candidates", "rbf; linear", *FEW, "--out", folder, "--seed", 3
+        )
+    assert result.exit_code == 0, result.stderr
+    return result, folder
+
+
+@pytest.fixture(scope="module")
+def fitted(table, tmp_path_factory):
+    """One run of fit on the table, its output as JSON and its model."""
+    model = tmp_path_factory.mktemp("fit") / "model.gpkit"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GPKIT_CACHE", "off")
+        options = ["--target", "price", "--drop", "colour", "--kernel", "rbf(size) + rbf(kind)"]
+        result = gpkit_run("fit", table, *options, "--out", model, *FEW, "--json", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    return result, model
+
+
+def test_help_needs_neither_jax_nor_pandas():
+    code = (
+        "import runpy, sys; sys.argv = ['gpkit', '--help']\n"
+        "try: runpy.run_module('gpkit', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, {'jax', 'pandas', 'rich'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("Usage: gpkit ")
+    assert found.stdout.endswith("0 set()\n")
+
+
+def test_names_of_criteria_are_those_of_the_library():
+    assert list(CRITERIA) == list(KNOWN_CRITERIA)
+
+
+def test_select_prints_table_verdict_and_scores(selected):
+    lines = selected[0].stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[2:4]] == ["rbf", "linear"]
+    assert re.fullmatch(r"rbf or linear \(\d\.\d \+- \d\.\d nats\); predictions use rbf", lines[5])
+    assert lines[7].split() == ["20", "test", "rows", "RMSE", "NLPD", "90%", "coverage"]
+    assert [line.split("  ")[0] for line in lines[8:]] == ["rbf", "mean only"]
+
+
+def test_select_tells_rows_memory_and_seconds_before_it_fits(selected):
+    lines = selected[0].stderr.splitlines()
+    assert lines[0] == "nile: volume_1e8_m3 from 1 column"
+    assert lines[1] == "80 training rows, 20 test rows (split 0 of 1)"
+    assert re.fullmatch(r"gpkit: 80 rows, about \d+ MB and \d+ s", lines[2])
+    assert lines[-1].endswith("model.gpkit, comparison.csv, summary.json")
+
+
+def test_select_writes_three_files_that_agree(selected):
+    result, folder = selected
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "comparison.csv", "model.gpkit", "summary.json"
+    ]  # fmt: skip
+    summary = json.loads((folder / "summary.json").read_text())
+    ranked = pd.read_csv(folder / "comparison.csv", index_col="candidate")
+    assert list(ranked.index) == [c["candidate"] for c in summary["candidates"]]
+    assert summary["best"] == ranked.index[0] == "rbf"
+    assert summary["undecided"] == list(ranked.index[ranked["decision"] == "undecided"])
+    assert summary["verdict"] in result.stdout
+    assert summary["columns"] == [{"name": "year", "type": "numeric", "action": "standardised"}]
+    assert summary["seed"] == 3
+    assert summary["versions"]["python"].startswith(f"{sys.version_info.major}.")
+    assert gpkit.io.read_info(folder / "model.gpkit")["verdict"] == summary["verdict"]
+
+
+def test_scores_are_those_of_the_model_file_on_the_registered_split(selected):
+    _, folder = selected
+    summary = json.loads((folder / "summary.json").read_text())
+    nile = load("nile")
+    train, test = nile.splits[0].train, nile.splits[0].test
+    y = nile.frame[nile.target].to_numpy()
+    predictor = gpkit.io.load(folder / "model.gpkit")
+    assert predictor.targets == ("volume_1e8_m3",)
+    mean, std = predictor.predict(nile.frame.iloc[test])
+    expected = metrics.evaluate(y[test], mean, std)
+    assert summary["test"] == pytest.approx({"rows": len(test), **expected}, rel=1e-12)
+    trivial = np.full(len(test), y[train].mean()), np.full(len(test), y[train].std())
+    assert summary["baseline"] == pytest.approx(metrics.evaluate(y[test], *trivial), rel=1e-12)
+
+
+def test_fit_prints_one_json_and_nothing_but_notes_when_quiet(fitted):
+    result, model = fitted
+    summary = json.loads(result.stdout)
+    assert summary["rows"] == {"table": 24, "train": 22, "test": 2, "split": "random, seed 0"}
+    assert {c["name"]: (c["type"], c["action"]) for c in summary["columns"]} == {
+        "size": ("numeric", "standardised"),
+        "kind": ("category", "one 0/1 column for each of 2 levels"),
+        "always": (None, "left out: is constant (7)"),
+    }
+    assert "rbf(size, lengthscale=" in summary["kernel"]
+    assert math.isfinite(summary["log_evidence"])
+    lines = result.stderr.splitlines()
+    assert lines[0] == "note: column 'always' left out: is constant (7)"
+    assert lines[-1] == f"wrote {model}"
+    assert all(line.startswith("note: ") for line in lines[:-1])
+
+
+def test_predict_gives_one_row_for_each_row(fitted, tmp_path):
+    _, model = fitted
+    new = pd.DataFrame(
+        {"comment": list("abcd"), "kind": ["new", "old", "burnt", "new"], "size": [1, 2, 3, None]}
+    )
+    new.to_csv(tmp_path / "new.csv", index=False)
+    result = gpkit_run("predict", model, tmp_path / "new.csv", "--out", tmp_path / "pred.csv")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    found = pd.read_csv(tmp_path / "pred.csv")
+    names = ["price_mean", "price_std", "price_lower90", "price_upper90"]
+    assert list(found.columns) == names
+    assert list(found["price_mean"].isna()) == [False, False, True, True]
+    assert "1 have no value in 'size'; 1 have an unseen level in 'kind'" in result.stderr
+    mean, std = gpkit.io.load(model).predict(new.iloc[:2])
+    np.testing.assert_array_equal(found["price_mean"][:2], mean)
+    np.testing.assert_array_equal(found["price_std"][:2], std)
+    np.testing.assert_allclose(found["price_upper90"][:2] - mean, 1.6448536269514722 * std)
+    np.testing.assert_allclose(mean - found["price_lower90"][:2], 1.6448536269514722 * std)
+
+
+def test_predict_without_out_prints_the_same_csv(fitted, tmp_path, table):
+    _, model = fitted
+    written = gpkit_run("predict", model, table, "--out", tmp_path / "a.csv")
+    printed = gpkit_run("predict", model, table)
+    assert (written.exit_code, printed.exit_code) == (0, 0)
+    assert printed.stdout == (tmp_path / "a.csv").read_text()
+    assert len(printed.stdout.splitlines()) == 25
+
+
+def test_ctrl_c_keeps_and_writes_what_is_finished(monkeypatch, tmp_path):
+    @contextmanager
+    def interrupting(*, quiet):
+        def progress(event):
+            if event.stage == "candidate" and event.step == 1:
+                raise KeyboardInterrupt
+
+        with watched(quiet=quiet):
+            yield progress
+
+    monkeypatch.setattr("gpkit.commands.select.watched", interrupting)
+    result = gpkit_run(
+        "select", "nile", "--candidates", "rbf; linear", *FEW, "--out", tmp_path, "--quiet"
+    )
+    assert result.exit_code == 130
+    assert "note: interrupted: not all candidates were fitted" in result.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert [c["candidate"] for c in summary["candidates"]] == ["rbf"]
+    assert gpkit.io.load(tmp_path / "model.gpkit").num_rows == 80
+
+
+def test_ctrl_c_before_anything_is_finished(monkeypatch, table, tmp_path):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gpkit.commands.select.load_work", interrupt)
+    result = gpkit_run("select", table, "--out", tmp_path / "out")
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted: nothing was finished, nothing is written\n"
+    assert not (tmp_path / "out").exists()
+
+
+ERRORS = {
+    "a near miss of a column": (
+        ["select", "TABLE", "--target", "pric"],
+        "error: target names 'pric', which is no column; did you mean 'price'?",
+    ),
+    "a near miss of an input": (
+        ["select", "TABLE", "--target", "price", "--inputs", "sizes,kind"],
+        "error: inputs names 'sizes', which is no column; did you mean 'size'?",
+    ),
+    "a near miss of a data set": (["select", "concret"], "did you mean 'concrete'?"),
+    "no such file": (["select", "TMP/none.csv"], "error: there is no file "),
+    "text as target": (["select", "TABLE"], "column 'colour' is a target but holds text"),
+    "two ways to test": (
+        ["select", "nile", "--split", "0", "--test-fraction", "0.2"],
+        "error: --split and --test-fraction exclude each other",
+    ),
+    "no such split": (["select", "nile", "--split", "1"], "has the splits 0 to 0"),
+    "a split of a file": (
+        ["select", "TABLE", "--target", "price", "--split", "0"],
+        "this table has no registered splits",
+    ),
+    "an expression": (
+        ["fit", "nile", "--kernel", "rbf(yeer)", "--out", "TMP/m.gpkit"],
+        "did you mean year?\n  rbf(yeer)\n      ^",
+    ),
+    "a folder that is a file": (
+        ["select", "nile", "--out", "TABLE"],
+        "can't write into this folder: a file of this name is in the way",
+    ),
+    "a folder that is not there": (
+        ["fit", "nile", "--out", "TMP/no/m.gpkit"],
+        "there is no folder ",
+    ),
+    "a file that is a folder": (["fit", "nile", "--out", "TMP"], "is a folder; name a file in it"),
+    "not a model": (["predict", "TABLE", "TABLE"], "not a gpkit file"),
+    "no model": (["predict", "TMP/m.gpkit", "TABLE"], "m.gpkit: can't read this file"),
+    "memory": (["select", "nile", "--memory", "much"], "error: memory must be bytes or a size"),
+    "no data folder": (["datasets", "--data-dir", "TMP/none"], "there is no folder"),
+    "a data set elsewhere": (["select", "uci/yacht"], "--data-dir"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_are_one_message_and_exit_code_2(name, table, tmp_path):
+    args, message = ERRORS[name]
+    result = gpkit_run(
+        *(a.replace("TABLE", str(table)).replace("TMP", str(tmp_path)) for a in args)
+    )
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert result.stderr.count("error: ") == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_predict_suggests_the_column_that_was_meant(fitted, tmp_path):
+    (tmp_path / "new.csv").write_text("sise,kind\n1,new\n")
+    result = gpkit_run("predict", fitted[1], tmp_path / "new.csv")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: the table lacks 'size'")
+    assert "'sise'" in result.stderr
+
+
+def test_predict_without_a_row_that_can_be_predicted(fitted, tmp_path):
+    (tmp_path / "new.csv").write_text("size,kind\n1,burnt\n")
+    result = gpkit_run("predict", fitted[1], tmp_path / "new.csv")
+    assert result.exit_code == 2
+    assert "no row can be predicted: 1 have an unseen level in 'kind'" in result.stderr
+
+
+def test_usage_errors_exit_with_2():
+    result = gpkit_run("select", "nile", "--criterium", "bic")
+    assert result.exit_code == 2
+    assert "--criterion" in result.stderr
+    assert gpkit_run("select", "nile", "--split", "first").exit_code == 2
+
+
+def test_mistakes_of_our_own_are_not_hidden(monkeypatch, table):
+    def broken(*args):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("gpkit.commands.select.load_work", broken)
+    assert isinstance(gpkit_run("select", table).exception, RuntimeError)
+
+
+def test_traceback_on_demand(monkeypatch):
+    monkeypatch.setenv("GPKIT_TRACEBACK", "1")
+    assert isinstance(gpkit_run("select", "concret").exception, ValueError)
+
+
+def test_datasets_lists_what_ships():
+    result = gpkit_run("datasets")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    nile = lines.index(next(line for line in lines if line.startswith("nile ")))
+    assert lines[nile].split() == ["nile", "100", "1", "public", "domain", "volume_1e8_m3"]
+    assert lines[nile + 1].strip() == "Yearly flow of the Nile at Aswan, 1871 to"
+    assert "From a folder named by --data-dir or GPKIT_DATA: uci/airfoil, " in result.stdout
+
+
+def test_datasets_as_json_tells_what_a_folder_adds(tmp_path):
+    file = tmp_path / "uci" / "yacht" / "data.csv.gz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    result = gpkit_run("datasets", "--json", "--data-dir", tmp_path)
+    found = {d["name"]: d for d in json.loads(result.stdout)["datasets"]}
+    assert found["nile"]["ships"]
+    assert found["nile"]["available"]
+    assert (found["nile"]["n"], found["nile"]["d"]) == (100, 1)
+    assert found["uci/yacht"]["available"]
+    assert not found["uci/yacht"]["ships"]
+    assert not found["uci/energy"]["available"]
