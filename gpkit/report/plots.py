@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 _LOOKS = {
     "best": ("o", "#0072B2"),
@@ -21,7 +22,9 @@ _LOOKS = {
     "worse": ("v", "#666666"),
     "failed": ("x", "#D55E00"),
 }
-# Differences beyond this many nats are drawn on a logarithmic scale.
+# Where the largest difference is so many times the smallest, a linear scale would hide the
+# latter: the scale is then linear to so many nats, and logarithmic beyond.
+_MOST_SPREAD = 50.0
 _LINEAR_NATS = 10.0
 _THIN: dict[str, Any] = {"markersize": 4, "elinewidth": 0.8, "alpha": 0.8}
 
@@ -68,20 +71,28 @@ def draw_comparison(axes: Axes, frame: pd.DataFrame) -> None:
         chosen = decisions == decision
         if not chosen.any():
             continue
-        # A failed candidate has no difference; it stands at zero to be seen at all.
-        x = np.where(np.isfinite(delta), delta, 0.0)[chosen]
+        # A failed candidate has no difference; it stands on the left to be seen at all.
+        x = np.where(np.isfinite(delta), delta, np.nanmin(delta, initial=0.0))[chosen]
         bars = np.where(np.isfinite(reach), reach, 0.0)[chosen]
         axes.errorbar(
             x, places[chosen], xerr=bars, fmt=marker, color=color, capsize=3, label=decision
         )
-    if np.nanmax(np.abs(delta), initial=0.0) > 5 * _LINEAR_NATS:
+    if _spread(delta) > _MOST_SPREAD:
         axes.set_xscale("symlog", linthresh=_LINEAR_NATS)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_yticks(places, [str(name) for name in frame.index])
     axes.set_ylim(len(frame) - 0.5, -0.5)
-    axes.set_xlabel("nats behind the best, with 2 standard errors")
+    axes.set_xlabel("delta in nats, with 2 standard errors")
     axes.grid(axis="x", color="0.92")
     axes.set_axisbelow(True)
-    axes.legend(loc="lower left", frameon=True)
+    # The last ones lie on the left: this corner is free.
+    axes.legend(loc="lower right")
+
+
+def _spread(delta: Values) -> float:
+    """The largest difference in units of the smallest, which counts as 1 nat at least."""
+    sizes = np.abs(delta[np.isfinite(delta) & (delta != 0)])
+    return float(sizes.max() / max(1.0, sizes.min())) if sizes.size else 0.0
 
 
 def draw_predictions(

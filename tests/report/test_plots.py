@@ -60,10 +60,19 @@ def test_decisions_differ_in_shape_and_in_colour(frame):
     assert len({color for _, color, *_ in drawn.values()}) == 4
 
 
-def test_large_differences_are_drawn_on_a_logarithmic_scale(frame):
-    assert comparison_figure(frame).axes[0].get_xscale() == "linear"
-    frame.loc["c", "delta"] = -500.0
-    assert comparison_figure(frame).axes[0].get_xscale() == "symlog"
+@pytest.mark.parametrize(
+    ("delta", "scale"),
+    [
+        ([0.0, -1.0, -9.0, np.nan], "linear"),
+        ([0.0, -0.01, -49.0, np.nan], "linear"),
+        ([0.0, -1.0, -51.0, np.nan], "symlog"),
+        ([0.0, -100.0, -900.0, -2000.0], "linear"),
+        ([np.nan] * 4, "linear"),
+    ],
+)
+def test_scale_is_logarithmic_only_where_small_and_large_differences_meet(frame, delta, scale):
+    frame["delta"] = delta
+    assert comparison_figure(frame).axes[0].get_xscale() == scale
 
 
 def test_predictions_show_who_lies_outside(tmp_path):
