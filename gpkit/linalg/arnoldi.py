@@ -147,6 +147,10 @@ def _tangent(apply: Callable, full: bool, args: tuple, out: Arnoldi, dargs: tupl
             dh = out.basis.conj() @ dimage + dbasis.conj() @ (at.h @ out.basis + at.u)
         dh = jnp.where(jnp.arange(depth) <= k, dh, 0)
         du = du - dh @ out.basis
+        if full:
+            again = out.basis.conj() @ du + dbasis.conj() @ at.u
+            again = jnp.where(jnp.arange(depth) <= k, again, 0)
+            dh, du = dh + again, du - again @ out.basis
         dlength, dq_after = krylov.normalise_tangent(du, at.length, at.q_after)
         dbasis = dbasis.at[k + 1].set(dq_after, mode="drop")
         return (dbasis, dq_after, du), dh.at[k + 1].set(dlength, mode="drop")
@@ -160,7 +164,13 @@ def _tangent(apply: Callable, full: bool, args: tuple, out: Arnoldi, dargs: tupl
 def _adjoint(
     apply: Callable, full: bool, args: tuple, out: Arnoldi, cotangent: Arnoldi
 ) -> tuple[PyTree, Array]:
-    """Transpose of `_tangent`. Gradients g_x are such that Re(g_x^H dx) is the pairing."""
+    """Transpose of `_tangent`. Gradients g_x are such that Re(g_x^H dx) is the pairing.
+
+    `table` couples the steps. Without reorthogonalisation it holds the gradients of the
+    projection coefficients, which act on later vectors through A q_k. With it, the
+    symmetric multipliers of Q^H Q = I, whose known half is computed from what the multipliers
+    must be on Q (`pinned`) and not from what they are: this saves one to two digits.
+    """
     operands, _ = args
     depth, alive = out.hessenberg.shape[0], jnp.any(out.residual != 0)
     g_residual, g_norm, g_hessenberg = krylov.conjugated(
@@ -169,29 +179,33 @@ def _adjoint(
     # Lengths of u_{k-1} for k = 0..K-1, and their gradients: subdiagonals, headed by |v|.
     lengths = jnp.concatenate([out.norm[None], jnp.diag(out.hessenberg, -1).real])
     g_lengths = jnp.concatenate([g_norm[None], jnp.diag(g_hessenberg, -1).real])
-    # Which vector's projection each coefficient was: u_k alone, or all of A q_k.
-    projected = jnp.diag(lengths[1:], -1) if full else out.hessenberg
+    g_residual = jnp.where(alive, g_residual, 0)
+    to_residual = (g_hessenberg[:, -1] - out.basis.conj() @ g_residual).conj()
+    pinned = g_hessenberg @ out.hessenberg.conj().T
+    rows = jnp.arange(depth)
 
     def step(carry: tuple, k: Array) -> tuple[tuple, None]:
-        g_u, kept, g_h, g_operands = carry
-        q, h_row = out.basis[k], out.hessenberg[k]
-        rows = jnp.arange(depth)
+        g_u, kept, table, g_operands = carry
+        q = out.basis[k]
         column = jnp.where(rows <= k, g_hessenberg[:, k] - out.basis.conj() @ g_u, 0)
-        g_h = g_h.at[:, k].set(column)
-        row = g_h[k].conj()
-        products = jnp.stack([column, projected @ row]) @ out.basis
-        multiplier = g_u + products[0]
+        multiplier = g_u + column @ out.basis
         kept = kept.at[k].set(multiplier if full else g_u)
         more, g_q = krylov.adjoint_product(apply, operands, q, multiplier)
-        g_q = g_q + products[1] + row[-1] * out.residual
-        g_q = g_q - jnp.where(rows >= k, h_row, 0).conj() @ kept
         if cotangent.basis is not None:
             g_q = g_q + cotangent.basis[k].conj()
+        if full:
+            column = jnp.where(rows < k, pinned[:, k] - out.basis.conj() @ g_q, 0)
+            coupling = column + table[k].conj()
+        table = table.at[:, k].set(column)
+        if not full:
+            coupling = out.hessenberg @ table[k].conj()
+        g_q = g_q + coupling @ out.basis + to_residual[k] * out.residual
+        g_q = g_q - jnp.where(rows >= k, out.hessenberg[k], 0).conj() @ kept
         g_u = krylov.normalise_adjoint(g_lengths[k], g_q, lengths[k], q)
-        return (g_u, kept, g_h, krylov.add(g_operands, more)), None
+        return (g_u, kept, table, krylov.add(g_operands, more)), None
 
     start = (
-        jnp.where(alive, g_residual, 0),
+        g_residual,
         jnp.zeros_like(out.basis),
         jnp.zeros_like(out.hessenberg),
         krylov.zero_gradient(operands),

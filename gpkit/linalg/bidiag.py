@@ -75,16 +75,21 @@ def bidiagonalise(matvec: MatVec, v: PyTree, *params: PyTree, depth: int) -> Bid
     """
     flat = krylov.flatten(matvec, v, params)
     depth = krylov.check_depth(depth, min(flat.vector.size, flat.num_rows))
-    run = with_adjoint(
-        partial(_forward, flat.apply, flat.num_rows, depth),
-        partial(_tangent, flat.apply),
-        partial(_adjoint, flat.apply),
-    )
+    run = with_adjoint(*maps(flat.apply, flat.num_rows, depth))
     out = run(flat.operands, flat.vector)
     return out._replace(
         left=jax.vmap(flat.unravel_image)(out.left),
         right=jax.vmap(flat.unravel)(out.right),
         residual=flat.unravel(out.residual),
+    )
+
+
+def maps(apply: Callable, num_rows: int, depth: int) -> krylov.Maps:
+    """Decomposition of ``apply(operands, x)`` on vectors, its derivative and the transpose."""
+    return krylov.Maps(
+        partial(_forward, apply, num_rows, depth),
+        partial(_tangent, apply),
+        partial(_adjoint, apply),
     )
 
 
