@@ -19,13 +19,13 @@ from gpkit.padding import pad_rows
 from gpkit.posterior import condition
 from gpkit.predictor import Predictor, on_host
 from gpkit.results import Estimate, Status
-from gpkit.selection.mixture import MixturePredictor
 
 
 class AbstractGPEstimator(RegressorMixin, BaseEstimator):
     """Predictions in original units, for a new observation (noise included)."""
 
-    predictor_: Predictor | MixturePredictor
+    # A Predictor, or a MixturePredictor, which offers the same methods.
+    predictor_: Any
 
     def predict(
         self,
@@ -74,7 +74,7 @@ class AbstractGPEstimator(RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _fitted(self, X: Any) -> tuple[Predictor | MixturePredictor, Any]:
+    def _fitted(self, X: Any) -> tuple[Any, Any]:
         check_is_fitted(self, "predictor_")
         return self.predictor_, check_rows(self, X)
 
