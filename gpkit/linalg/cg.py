@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, MatVec, PyTree
-from gpkit.linalg.cg_loop import CG, Problem, norms, run
+from gpkit.linalg.cg_loop import CG, Problem, like, norms, run
 from gpkit.linalg.implicit import (
     Operands,
     freeze,
@@ -79,7 +79,7 @@ def cg(
             depth=depth,
             flexible=False,
         )
-        return _like(run(problem, block, None if x0 is None else x0.reshape(block.shape)), shape)
+        return like(run(problem, block, None if x0 is None else x0.reshape(block.shape)), shape)
 
     result = implicit_solve(
         lambda r, operands: solve(r, operands, start, depth),
@@ -117,19 +117,6 @@ def quadratic_form(matvec: MatVec, b: Array, *params: PyTree, **options: object)
 
     value, result = with_stored_gradient(value_and_gradient, b, operands)
     return QuadraticForm(value, jax.lax.stop_gradient(result))
-
-
-def _like(result: CG, shape: tuple[int, ...]) -> CG:
-    """Undo the column axis of a single right-hand side."""
-    columns = shape[1:]
-    return result._replace(
-        solution=result.solution.reshape(shape),
-        residual_norm=result.residual_norm.reshape(columns),
-        num_steps=result.num_steps.reshape(columns),
-        status=result.status.reshape(columns),
-        diagonal=result.diagonal.reshape(columns + result.diagonal.shape[1:]),
-        offdiagonal=result.offdiagonal.reshape(columns + result.offdiagonal.shape[1:]),
-    )
 
 
 def _check(b: PyTree, x0: PyTree | None, max_steps: int, patience: int, depth: int) -> None:

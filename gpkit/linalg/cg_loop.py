@@ -224,6 +224,19 @@ def _tridiagonal(alphas: Array, betas: Array) -> tuple[Array, Array]:
     return jnp.where(valid, diagonal, 1).T, offdiagonal.T
 
 
+def like(result: CG, shape: tuple[int, ...]) -> CG:
+    """Undo the column axis of a single right-hand side."""
+    columns = shape[1:]
+    return result._replace(
+        solution=result.solution.reshape(shape),
+        residual_norm=result.residual_norm.reshape(columns),
+        num_steps=result.num_steps.reshape(columns),
+        status=result.status.reshape(columns),
+        diagonal=result.diagonal.reshape(columns + result.diagonal.shape[1:]),
+        offdiagonal=result.offdiagonal.reshape(columns + result.offdiagonal.shape[1:]),
+    )
+
+
 def norms(v: Array) -> Array:
     return jnp.linalg.norm(v, axis=0)
 
