@@ -67,7 +67,7 @@ def _show(regressor: GPRegressor, scores: TestScores | None, kernel: str) -> Non
     status = status_text(regressor.result_.status.name.lower())
     console.print(regressor.kernel_, style="bold", soft_wrap=True)
     console.print(f"log evidence {evidence:.1f} nats; {status}")
-    if scores is not None:
+    if scores and scores.rows:
         console.print()
         rows = {kernel: scores.model, "mean only": scores.baseline}
         show(score_table(rows, rows=scores.rows))

@@ -10,7 +10,10 @@ from gpkit.predictor import Predictor
 
 
 class TestScores(NamedTuple):
-    """Metrics on the test rows, of the model and of the baseline; `notes` on rows left out."""
+    """Metrics on the test rows, of the model and of the baseline, and what to know of them.
+
+    Both are empty where `rows`, the test rows that can be predicted, is 0.
+    """
 
     __test__ = False
 
@@ -21,19 +24,22 @@ class TestScores(NamedTuple):
 
 
 def score_test(predictor: Predictor, work: Work) -> TestScores | None:
-    """RMSE, MAE, NLPD, CRPS and 90% coverage; None without a test row that can be predicted.
+    """RMSE, MAE, NLPD, CRPS and 90% coverage; None where no test rows were held out.
 
     The baseline is the Gaussian with mean and standard deviation of the training targets.
     """
     if work.test is None:
         return None
     usable, reasons = predictable(predictor.encoder.schema, work.test.X)
-    left_out = int((~usable).sum())
-    notes = (f"{left_out} test rows left out: {'; '.join(reasons)}",) if left_out else ()
+    left_out = f"{(~usable).sum()} of {len(usable)} test rows left out: {'; '.join(reasons)}"
+    notes = [] if usable.all() else [left_out]
     if not usable.any():
-        return None
+        return TestScores(0, {}, {}, tuple(notes))
     y = work.test.y[usable]
     mean, std = predictor.predict(work.test.X[usable])
     centre, spread = np.mean(work.train.y), np.std(work.train.y)
     baseline = metrics.evaluate(y, np.full(len(y), centre), np.full(len(y), spread))
-    return TestScores(len(y), metrics.evaluate(y, mean, std), baseline, notes)
+    model = metrics.evaluate(y, mean, std)
+    if model["nlpd"] >= baseline["nlpd"]:
+        notes.append("on the test rows this model is no better than the mean of the training rows")
+    return TestScores(len(y), model, baseline, tuple(notes))

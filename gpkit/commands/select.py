@@ -65,7 +65,7 @@ def _show(comparison: Comparison, scores: TestScores | None) -> None:
     console = output()
     show(comparison_table(comparison.table))
     console.print(f"\n{comparison.verdict()}", style="bold", soft_wrap=True)
-    if scores is not None:
+    if scores and scores.rows:
         console.print()
         rows = {comparison.best_.name: scores.model, "mean only": scores.baseline}
         show(score_table(rows, rows=scores.rows))

@@ -35,8 +35,8 @@ def describe_run(
 ) -> dict[str, Any]:
     """Test metrics, and what is needed to do the run again."""
     return {
-        "test": None if scores is None else {"rows": scores.rows, **scores.model},
-        "baseline": None if scores is None else scores.baseline,
+        "test": {"rows": scores.rows, **scores.model} if scores else None,
+        "baseline": scores.baseline if scores else None,
         "plan": {
             "rows_fitted": plan.rows,
             "rows_predicted_from": plan.posterior_rows,
