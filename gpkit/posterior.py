@@ -22,7 +22,7 @@ from gpkit.checks import check_data, check_inputs, check_variances
 from gpkit.linalg.cholesky import cholesky
 from gpkit.means import AbstractMean, prior_mean
 from gpkit.model import GP
-from gpkit.operators.covariance import covariance
+from gpkit.operators.covariance import Covariance, covariance
 from gpkit.operators.tiles import gram
 from gpkit.solvers.base import AbstractFactor, AbstractSolver
 from gpkit.solvers.dense import Dense
@@ -96,8 +96,10 @@ class Posterior(eqx.Module):
         """Joint draws of the function at new rows: shape (num_samples, m) or (.., m, t)."""
         X_new = self._check(X_new)
         mean = self.mean(X_new)
-        # A posterior covariance is often singular; the ladder's jitter is of rounding size.
-        root = cholesky(self.covariance(X_new)).factor
+        # Near the data a posterior covariance is a small difference of matrices as large as
+        # the prior one: that is the size of its rounding errors, and so of the jitter.
+        prior = jnp.max(self.model.kernel.diagonal(X_new))
+        root = cholesky(self.covariance(X_new), scale=prior).factor
         noise = jax.random.normal(key, (num_samples, *mean.shape), mean.dtype)
         return mean + jnp.einsum("ij,sj...->si...", root, noise)
 
@@ -157,10 +159,14 @@ def condition(
     """The posterior of a model given data: arguments as in `log_evidence`."""
     X, y = check_data(X, y, noise_variance=noise_variance, mask=mask)
     residual = _residual(model.mean, X, y, mask)
-    factor = (solver or Dense()).factorise(
-        covariance(model, X, noise_variance=noise_variance, mask=mask), key=key
-    )
+    H = _covariance(model, X, noise_variance, mask)
+    factor = (solver or Dense()).factorise(H, key=key)
     return Posterior(model, X, residual, _solve(factor, residual), factor, mask)
+
+
+@eqx.filter_jit
+def _covariance(model: GP, X: Array, noise_variance: Any, mask: Any) -> Covariance:
+    return covariance(model, X, noise_variance=noise_variance, mask=mask)
 
 
 @eqx.filter_jit

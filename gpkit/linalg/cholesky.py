@@ -35,13 +35,14 @@ class Cholesky(NamedTuple):
         return 2.0 * jnp.sum(jnp.log(jnp.diagonal(self.factor)))
 
 
-def cholesky(a: Float[Array, "n n"]) -> Cholesky:
+def cholesky(a: Float[Array, "n n"], *, scale: Scalar | None = None) -> Cholesky:
     r"""Cholesky factor of a symmetric matrix, with a reported jitter.
 
-    Tries jitter 0, then $10^{k} \varepsilon\, \overline{\mathrm{diag} A}$ for k = 1..5 with
-    $\varepsilon$ the spacing of the dtype. Where none works (an indefinite matrix, or one
-    with NaN) the factor is filled with NaN and the status is NOT_POSITIVE_DEFINITE, or
-    NON_FINITE where A itself is not finite: never a silent NaN.
+    Tries jitter 0, then $10^{k} \varepsilon\, s$ for k = 1..5 with $\varepsilon$ the spacing
+    of the dtype and s the `scale` of the rounding errors in A: its mean diagonal, unless A is
+    a small difference of larger matrices and the caller knows how large they were. Where none
+    works (an indefinite matrix, or one with NaN) the factor is filled with NaN and the status
+    is NOT_POSITIVE_DEFINITE, or NON_FINITE where A itself is not finite: never a silent NaN.
 
     Differentiable in both modes and to second order, with the jitter held constant.
 
@@ -50,21 +51,25 @@ def cholesky(a: Float[Array, "n n"]) -> Cholesky:
     """
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise ValueError(f"cholesky needs a square matrix, got shape {a.shape}")
-    factor, jitter = _factor(a)
+    if scale is None:
+        scale = jnp.mean(jnp.abs(jnp.diagonal(a)))
+    factor, jitter = _factor(a, jnp.asarray(scale, a.dtype))
     return Cholesky(factor, jitter, _status(a, factor, jitter))
 
 
 @jax.custom_jvp
-def _factor(a: Array) -> tuple[Array, Array]:
+def _factor(a: Array, scale: Array) -> tuple[Array, Array]:
     factor = _by_panels(a) if a.shape[0] >= _LARGE else _lapack(a)
     # A failure fills everything below and to the right of it with NaN. A branch, since a
     # loop around the first try would copy the matrix.
     done = jnp.isfinite(factor[-1, -1])
-    return jax.lax.cond(done, lambda _, f: (f, jnp.zeros((), f.dtype)), _with_jitter, a, factor)
+    return jax.lax.cond(
+        done, lambda a, f, s: (f, jnp.zeros((), f.dtype)), _with_jitter, a, factor, scale
+    )
 
 
-def _with_jitter(a: Array, failed: Array) -> tuple[Array, Array]:
-    step = jnp.finfo(a.dtype).eps * jnp.mean(jnp.abs(jnp.diagonal(a)))
+def _with_jitter(a: Array, failed: Array, scale: Array) -> tuple[Array, Array]:
+    step = jnp.finfo(a.dtype).eps * scale
 
     def unfinished(state: tuple[Array, Array, Array]) -> Array:
         return ~jnp.isfinite(state[0][-1, -1]) & (state[2] < _TRIES)
@@ -103,9 +108,9 @@ def _by_panels(a: Array) -> Array:
 
 
 @_factor.defjvp
-def _factor_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple:
-    (a,), (da,) = primals, tangents
-    factor, jitter = _factor(a)
+def _factor_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple:
+    (a, scale), (da, _) = primals, tangents
+    factor, jitter = _factor(a, scale)
     # Two triangular solves: L^-1 dA L^-T, of which the lower half (diagonal halved) counts.
     half = solve_triangular(factor, 0.5 * (da + da.T), lower=True)
     inner = solve_triangular(factor, half.T, lower=True).T

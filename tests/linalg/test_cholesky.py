@@ -1,5 +1,7 @@
 """Cholesky: never a silent NaN, and derivatives that are those of the factor."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,6 +88,15 @@ def test_every_rung_is_reached(rung):
     assert float(found.jitter) == pytest.approx(step * 10.0**rung, rel=1e-12)
 
 
+def test_the_ladder_is_as_large_as_the_caller_says_rounding_is():
+    # A difference of matrices of size 1 that is zero but for their rounding errors.
+    a = 1e-16 * symmetric(4)
+    assert int(factorise(a).status) == Status.NOT_POSITIVE_DEFINITE
+    found = cholesky(jnp.asarray(a), scale=1.0)
+    assert int(found.status) == Status.JITTER_ADDED
+    assert float(found.jitter) == pytest.approx(10 * np.finfo(float).eps, rel=1e-12)
+
+
 def with_entry(value, row=2, column=1):
     a = spd()
     a[row, column] = a[column, row] = value
@@ -115,14 +126,39 @@ def test_what_has_no_factor_says_so(a, status):
     assert np.isnan(found.logdet())
 
 
-@pytest.mark.parametrize("place", [10, 130, 299])
-def test_failure_in_any_block_is_seen(place):
-    a = spd(300)
+# ------------------------------------------------------------------- large ones, by panels
+
+
+@pytest.fixture(scope="module")
+def by_panels():
+    """The factorisation of large matrices, at a size that suits a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["gpkit.linalg.cholesky"], "_LARGE", 100)
+        compiled = jax.jit(lambda a: cholesky(a)).lower(spd(130)).compile()
+    return compiled
+
+
+def test_panels_give_the_factor_of_one_piece(by_panels):
+    a = spd(130)
+    found = by_panels(a)
+    assert int(found.status) == Status.SUCCESS
+    np.testing.assert_allclose(found.factor, np.linalg.cholesky(a), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("place", [0, 10, 65, 129])
+def test_failure_in_any_panel_is_seen(by_panels, place):
+    a = spd(130)
     a[place] = a[:, place] = 0.0
     a[place, place] = -1.0
-    assert int(factorise(a).status) == Status.NOT_POSITIVE_DEFINITE
+    assert int(by_panels(a).status) == Status.NOT_POSITIVE_DEFINITE
     a[place, place] = np.nan
-    assert int(factorise(a).status) == Status.NON_FINITE
+    assert int(by_panels(a).status) == Status.NON_FINITE
+    a[place, place] = 0.0
+    # Singular: the ladder goes on where the panels gave up.
+    found = by_panels(a)
+    assert int(found.status) == Status.JITTER_ADDED
+    expected = np.linalg.cholesky(a + float(found.jitter) * np.eye(130))
+    np.testing.assert_allclose(found.factor, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_vmap_keeps_a_status_for_each():
