@@ -1,6 +1,6 @@
 """The picture of the README, from what ``gpkit select concrete --out results/concrete`` wrote.
 
-    python docs/make_picture.py results/concrete docs/comparison.png
+python docs/make_picture.py results/concrete docs/comparison.png
 """
 
 import sys
