@@ -166,7 +166,7 @@ class Positive(AbstractParameter):
     def __init__(self, value: Any, prior: Any = None):
         value = as_float(value)
         _require(value, lambda v: v > 0, "Positive needs values above zero")
-        self.raw = jnp.log(value)
+        self.raw = _on_host_if_concrete(jnp.log, np.log, value)
         self.prior = prior
 
     def unwrap(self) -> Array:
@@ -194,8 +194,11 @@ class Bounded(AbstractParameter):
         value = as_float(value)
         message = f"Bounded needs values strictly between {low} and {high}"
         _require(value, lambda v: (v > low) & (v < high), message)
-        unit = (value - low) / (high - low)
-        self.raw = jnp.log(unit) - jnp.log1p(-unit)
+        self.raw = _on_host_if_concrete(
+            lambda v: jnp.log(v - low) - jnp.log(high - v),
+            lambda v: np.log(v - low) - np.log(high - v),
+            value,
+        )
         self.low, self.high, self.prior = float(low), float(high), prior
 
     def unwrap(self) -> Array:
@@ -261,11 +264,19 @@ def val(parameter: PyTree) -> Array:
     return paramax.unwrap(parameter)
 
 
-def _require(value: Array, holds: Callable[[Array], Array], message: str) -> None:
+def _on_host_if_concrete(traced: Callable, host: Callable, value: Array) -> Array:
+    """One function, in NumPy where possible: JAX would compile it for every shape."""
+    if isinstance(value, Tracer) or value.dtype.itemsize < 4:
+        return traced(value)
+    return jnp.asarray(host(np.asarray(value)), value.dtype)
+
+
+def _require(value: Array, holds: Callable[[np.ndarray], np.ndarray], message: str) -> None:
     if not isinstance(value, Tracer):
-        bad = np.asarray(~(holds(value) & jnp.isfinite(value)))
+        host = np.asarray(value)
+        bad = ~(holds(host) & np.isfinite(host))
         if bad.any():
-            raise ValueError(f"{message}, got {np.asarray(value)[bad].ravel()[0]!r}")
+            raise ValueError(f"{message}, got {host[bad].ravel()[0]!r}")
 
 
 # ------------------------------------------------------------------- whole models

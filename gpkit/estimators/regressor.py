@@ -16,7 +16,6 @@ from gpkit.estimators.task import Task, make_dataset, make_model
 from gpkit.fitting import FitResult, fit
 from gpkit.fitting.budget import plan_dense, subset
 from gpkit.kernels import to_expression
-from gpkit.params import log_prior
 from gpkit.predictor import on_host
 from gpkit.results import Progress, silent
 
@@ -151,7 +150,7 @@ class GPRegressor(AbstractGPEstimator):
         self.predictor_ = make_predictor(dataset, task, result.model, plan, seed)
         with jax.enable_x64(True):
             # The objective of the fit holds the prior; the evidence does not.
-            evidence = result.log_density - float(log_prior(result.model))
+            evidence = result.log_density - result.log_prior
             self.kernel_ = to_expression(result.model.kernel, task.columns, digits=4)
         self.model_ = on_host(result.model)
         self.result_ = result._replace(model=self.model_)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import jax
+import equinox as eqx
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -14,7 +14,7 @@ from gpkit.fitting.problem import Problem, make_problem
 from gpkit.fitting.start import data_start, random_start
 from gpkit.model import GP
 from gpkit.padding import Rows, pad_rows
-from gpkit.params import num_parameters
+from gpkit.params import log_prior, num_parameters
 from gpkit.results import Progress, Status, silent
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import Dense
@@ -25,6 +25,7 @@ class FitResult(NamedTuple):
 
     - `model`: with the best parameters found.
     - `log_density`: log evidence plus log prior of that model, in nats.
+    - `log_prior`: the part of it that is the prior.
     - `error_bound`: deterministic bound on the error of that value, in nats.
     - `status`: `Status` of the best run, or of its evaluation where that is worse.
     - `history`: arrays of the best run, one entry per step.
@@ -33,6 +34,7 @@ class FitResult(NamedTuple):
 
     model: GP
     log_density: float
+    log_prior: float
     error_bound: float
     status: Status
     history: History
@@ -122,7 +124,16 @@ def _starts(model: GP, rows: Rows, n_restarts: int, key: Array | None) -> Iterat
         yield data_start(model, rows)
     if key is not None:
         for number in range(1, n_restarts):
-            yield random_start(model, rows, jax.random.fold_in(key, number))
+            yield random_start(model, rows, key, number)
+
+
+@eqx.filter_jit
+def _log_prior(model: GP) -> Array:
+    return log_prior(model)
+
+
+def _log_prior_of(model: GP) -> float:
+    return float(_log_prior(model))
 
 
 def _as_given(model: GP, problem: Problem) -> FitResult:
@@ -131,13 +142,20 @@ def _as_given(model: GP, problem: Problem) -> FitResult:
     only = History(
         np.array([at.value]), np.array([np.linalg.norm(at.gradient)]), np.array([1]), np.zeros(1)
     )
-    return FitResult(model, -at.value, at.error_bound, status, only, ())
+    return FitResult(model, -at.value, _log_prior_of(model), at.error_bound, status, only, ())
 
 
 def _best(problem: Problem, runs: tuple[Run, ...], interrupted: bool) -> FitResult:
     best = min(runs, key=lambda r: r.value if np.isfinite(r.value) else np.inf)
     status = Status.INTERRUPTED if interrupted else best.status
     status = max(status, Status(best.evaluation_status))
+    model = problem.model_at(best.x)
     return FitResult(
-        problem.model_at(best.x), -best.value, best.error_bound, Status(status), best.history, runs
+        model,
+        -best.value,
+        _log_prior_of(model),
+        best.error_bound,
+        Status(status),
+        best.history,
+        runs,
     )

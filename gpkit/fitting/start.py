@@ -26,9 +26,12 @@ def data_start(model: GP, rows: Rows) -> GP:
     return map_parameters(lambda path, p: table.start(model, path, p, None), model)
 
 
-def random_start(model: GP, rows: Rows, key: Any) -> GP:
-    """The model with random values around those of `data_start`, log-uniform where positive."""
-    seed = np.asarray(jax.random.key_data(key)).ravel()
+def random_start(model: GP, rows: Rows, key: Any, number: int) -> GP:
+    """The model with random values around those of `data_start`, log-uniform where positive.
+
+    `number` tells the starts of one key apart.
+    """
+    seed = [*np.asarray(jax.random.key_data(key)).ravel().tolist(), number]
     table, rng = _Table(rows), np.random.default_rng(seed)
     return map_parameters(lambda path, p: table.start(model, path, p, rng), model)
 
@@ -50,7 +53,7 @@ class _Table:
         name = path.removesuffix(".inner").rpartition(".")[2]
         columns = self.X[:, seen_columns(model, path, self.X.shape[1])]
         rule = _RULES.get("noise" if path.startswith("noise.") else name, _leave)
-        shape = np.shape(val(parameter))
+        shape = parameter.raw.shape
         value = rule(self, parameter, columns, shape, rng)
         if value is None:
             return parameter

@@ -187,7 +187,7 @@ def compare(
             interrupted = result.status == Status.INTERRUPTED
             if interrupted and done:
                 break
-            scores, _ = score(result.model, X, y, noise_variance=noise_variance)
+            scores = score(result, X, y, noise_variance=noise_variance)
             if criterion == "kfold":
                 rows = kfold_rows(result.model, list(folds or ()), len(X), max_steps=_REFIT_STEPS)
                 scores = scores._replace(kfold_rows=rows)
@@ -234,16 +234,15 @@ def _candidate(
     scores = scores._replace(
         evidence_rows=scores.evidence_rows - log_scale,
         loo_rows=scores.loo_rows - log_scale,
-        error_bound=result.error_bound,
     )
-    status = max(result.status, scores.status)
+    status = scores.status
     evidence = on_host(
         Estimate.exact(
-            np.sum(scores.evidence_rows), error_bound=result.error_bound, status=int(status)
+            np.sum(scores.evidence_rows), error_bound=scores.error_bound, status=int(status)
         )
     )
     result = result._replace(model=on_host(result.model))
-    return Candidate(name, result.model, result, scores, evidence, seconds, Status(status))
+    return Candidate(name, result.model, result, scores, evidence, seconds, status)
 
 
 def _record(c: Candidate, d: Difference, weight: float, n: int) -> dict[str, Any]:

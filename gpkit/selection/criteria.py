@@ -24,14 +24,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gpkit.data import kfold
-from gpkit.fitting import fit
+from gpkit.fitting import FitResult, fit
 from gpkit.model import GP
 from gpkit.objectives import leave_one_out_log_density, sequential_log_density
 from gpkit.padding import pad_rows
-from gpkit.params import log_prior, num_parameters
-from gpkit.posterior import Posterior, condition
+from gpkit.params import num_parameters
+from gpkit.posterior import condition
 from gpkit.results import Status
-from gpkit.solvers import Dense
 
 
 class Scores(NamedTuple):
@@ -63,25 +62,24 @@ class Fold(NamedTuple):
     noise_test: Any = None
 
 
-def score(model: GP, X: Any, y: Any, *, noise_variance: Any = None) -> tuple[Scores, Posterior]:
-    """Row scores of a fitted model, and its posterior on padded rows."""
+def score(result: FitResult, X: Any, y: Any, *, noise_variance: Any = None) -> Scores:
+    """Row scores of a fitted model."""
     n = X.shape[0]
     rows = pad_rows(X, y, noise_variance)
     posterior = condition(
-        model, rows.X, rows.y, solver=Dense(), noise_variance=rows.noise_variance, mask=rows.mask
+        result.model, rows.X, rows.y, noise_variance=rows.noise_variance, mask=rows.mask
     )
     evidence_rows = np.asarray(sequential_log_density(posterior))[:n]
     loo_rows = np.asarray(leave_one_out_log_density(posterior))[:n].reshape(n, -1).sum(axis=1)
-    found = Scores(
+    return Scores(
         evidence_rows=evidence_rows,
         loo_rows=loo_rows,
         kfold_rows=np.full(n, np.nan),
-        log_prior=float(log_prior(model)),
-        num_parameters=num_parameters(model),
-        error_bound=0.0,
-        status=Status(int(posterior.status)),
+        log_prior=result.log_prior,
+        num_parameters=num_parameters(result.model),
+        error_bound=result.error_bound,
+        status=max(result.status, Status(int(posterior.status))),
     )
-    return found, posterior
 
 
 def make_folds(X: Any, y: Any, k: int, seed: int, *, noise_variance: Any = None) -> list[Fold]:
