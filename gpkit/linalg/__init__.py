@@ -38,3 +38,4 @@ from gpkit.linalg.slq import slq as slq
 from gpkit.linalg.slq import slq_trace as slq_trace
 from gpkit.linalg.trace import hutch_plus_plus as hutch_plus_plus
 from gpkit.linalg.trace import hutchinson as hutchinson
+from gpkit.linalg.checkpointed import lanczos_checkpointed as lanczos_checkpointed
