@@ -184,7 +184,8 @@ def _check_target(y: Any, n: int) -> np.ndarray:
 def _one_noise_per_row(known: np.ndarray) -> np.ndarray:
     if known.ndim == 1:
         return known
-    if not np.allclose(known, known[:, :1]):
+    # Relative to the variances themselves, however small.
+    if not np.allclose(known, known[:, :1], rtol=1e-5, atol=0.0):
         raise ValueError(
             "several targets share one covariance, so their noise variances must be equal in "
             "units of each target's spread; fit the targets one by one"
