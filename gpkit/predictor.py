@@ -11,6 +11,7 @@ import numpy as np
 from jax.scipy.special import ndtri
 
 from gpkit._types import PyTree
+from gpkit.checks import check_variances
 from gpkit.data import Encoder, TargetScaler
 from gpkit.padding import bucket
 from gpkit.posterior import Posterior
@@ -59,12 +60,12 @@ class Predictor:
 
         `noise_variance` are known variances of these rows, in squared original units.
         """
-        known = None if noise_variance is None else self._known_noise(noise_variance)
         with self._rows(table) as (posterior, X, m):
             mean, variance = posterior.predict(X)
             mean, variance = np.asarray(mean)[:m], np.asarray(variance)[:m]
-        if known is not None:
-            variance = variance + known
+        if noise_variance is not None:
+            known = _known_noise(noise_variance, mean.shape)
+            variance = variance + self.scaler.noise_variance(known)
         return self._original(mean, variance)
 
     def latent(self, table: Table) -> Prediction:
@@ -88,12 +89,19 @@ class Predictor:
             z = np.asarray(ndtri(jnp.asarray(levels)))
         return mean[..., None] + std[..., None] * z
 
-    def covariance(self, table: Table) -> np.ndarray:
-        """Joint covariance of new observations, in squared original units: (m, m) or (m, m, t)."""
+    def covariance(self, table: Table, *, noise_variance: Any = None) -> np.ndarray:
+        """Joint covariance of new observations, in squared original units: (m, m) or (m, m, t).
+
+        `noise_variance` as in `predict`.
+        """
         with self._rows(table) as (posterior, X, m):
             noise = np.diag(np.asarray(posterior.model.noise.diagonal(X)))
             joint = np.asarray(posterior.covariance(X)) + noise
-        return self.scaler.covariance(joint[:m, :m])
+        joint = self.scaler.covariance(joint[:m, :m])
+        if noise_variance is not None:
+            known = _known_noise(noise_variance, joint.shape[1:])
+            joint[np.arange(m), np.arange(m)] += known
+        return joint
 
     def sample(self, table: Table, *, num_samples: int, seed: int) -> np.ndarray:
         """Joint draws of new observations, in original units: (num_samples, m) or (.., m, t)."""
@@ -120,5 +128,15 @@ class Predictor:
     def _original(self, mean: np.ndarray, variance: np.ndarray) -> Prediction:
         return Prediction(self.scaler.mean(mean), self.scaler.std(np.sqrt(variance)))
 
-    def _known_noise(self, noise_variance: Any) -> np.ndarray:
-        return self.scaler.noise_variance(noise_variance)
+
+def _known_noise(values: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Variances of rows, checked, in the shape of the mean, (m,) or (m, t)."""
+    check_variances(values)
+    known = np.asarray(values, np.float64)
+    if known.shape not in ((), shape[:1], shape):
+        raise ValueError(
+            f"noise_variance must be a number or have shape {shape[:1]} (one variance a row), "
+            f"got {known.shape}"
+        )
+    rows = known[:, None] if known.ndim == 1 and len(shape) == 2 else known
+    return np.broadcast_to(rows, shape)

@@ -47,7 +47,8 @@ class AbstractGPEstimator(RegressorMixin, BaseEstimator):
             raise ValueError("ask for return_std or return_cov, not both")
         predictor, rows = self._fitted(X)
         if return_cov:
-            return predictor.mean(rows), predictor.covariance(rows)
+            joint = predictor.covariance(rows, noise_variance=noise_variance)
+            return predictor.mean(rows), joint
         if not return_std:
             return predictor.mean(rows)
         return tuple(predictor.predict(rows, noise_variance=noise_variance))

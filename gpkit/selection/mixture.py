@@ -35,10 +35,11 @@ class MixturePredictor:
         """Mean alone."""
         return np.tensordot(self.weights, [p.mean(table) for p in self.predictors], 1)
 
-    def covariance(self, table: Any) -> np.ndarray:
+    def covariance(self, table: Any, *, noise_variance: Any = None) -> np.ndarray:
         """Joint covariance of new observations, (m, m) or (m, m, t)."""
         means = np.stack([p.mean(table) for p in self.predictors])
-        within = np.tensordot(self.weights, [p.covariance(table) for p in self.predictors], 1)
+        parts = [p.covariance(table, noise_variance=noise_variance) for p in self.predictors]
+        within = np.tensordot(self.weights, parts, 1)
         apart = means - np.tensordot(self.weights, means, 1)
         between = np.einsum("k,ki...,kj...->ij...", self.weights, apart, apart)
         return within + between
