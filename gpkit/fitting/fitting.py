@@ -67,7 +67,7 @@ def fit(
     - `n_restarts`: runs after the one that starts at the model's own values: the first of
       them starts at values read off the data, the others at random. They run one after
       another, and the best of all is kept.
-    - `max_steps`, `tol`: a run stops after `max_steps`, or when five steps together improve
+    - `max_steps`, `tol`: a run stops after `max_steps`, or when five steps together change
       the value by less than `tol` nats.
     - `key`: needed for two or more restarts, and by solvers with random probes.
     - `progress`: called with an `Event` after every step.

@@ -65,7 +65,7 @@ def run(
 ) -> Run:
     """Minimise from one start until the value settles; the best point seen is kept.
 
-    Stops when the best value has improved by less than `tol` nats over five steps, after
+    Stops when the value has changed by less than `tol` nats over five steps, after
     `max_steps`, on a failed line search, when it is hopelessly behind `rival` (the best
     value of earlier runs; status ABANDONED), or on Ctrl-C (status INTERRUPTED).
     """
@@ -81,7 +81,7 @@ def run(
         trace.append((start_value, _norm(best), 1, time.perf_counter() - clock))
         if not best.at.finite:
             return _finish(best, start_value, Status.NON_FINITE, trace)
-        lowest = [start_value]
+        values = [start_value]
         stream = steps(problem, best)
         for number in range(1, max_steps + 1):
             outcome = next(stream)
@@ -90,7 +90,7 @@ def run(
                 break
             if outcome.at.value < best.at.value:
                 best = outcome
-            lowest.append(best.at.value)
+            values.append(outcome.at.value)
             trace.append(
                 (
                     outcome.at.value,
@@ -100,10 +100,11 @@ def run(
                 )
             )
             progress(Event(stage, number, max_steps, -best.at.value))
-            if len(lowest) > _WINDOW:
-                gain = lowest[-1 - _WINDOW] - lowest[-1]
-                if gain < tol or lowest[-1] - rival > _PATIENCE * gain:
-                    status = Status.SUCCESS if gain < tol else Status.ABANDONED
+            if len(values) > _WINDOW:
+                # All of its change, not its gain: Adam climbs for some steps on its way.
+                change = float(np.ptp(values[-1 - _WINDOW :]))
+                if change < tol or best.at.value - rival > _PATIENCE * change:
+                    status = Status.SUCCESS if change < tol else Status.ABANDONED
                     break
     except KeyboardInterrupt:
         if best is None:
