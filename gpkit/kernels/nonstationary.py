@@ -143,7 +143,6 @@ class ArcCosine(AbstractKernel):
 
 def _angle(q: Array) -> tuple[Array, Array, Array]:
     """pi - theta, sin(theta) and cos(theta) from q = sin^2(theta / 2)."""
-    q = jnp.minimum(q, 1.0)
     rest = 2 * jnp.arctan2(root(1 - q), root(q))
     return rest, 2 * root(q * (1 - q)), 1 - 2 * q
 

@@ -6,13 +6,14 @@ from typing import Any, ClassVar, final
 
 import jax.numpy as jnp
 
-from gpkit._types import PyTree
-from gpkit.kernels.base import AbstractPairKernel, per_column, read
+from gpkit._types import Array, PyTree
+from gpkit.kernels.base import AbstractKernel, per_column, read
+from gpkit.kernels.distance import cosine_product, squared_distance
 from gpkit.params import positive, val
 
 
 @final
-class Periodic(AbstractPairKernel):
+class Periodic(AbstractKernel):
     r"""$k = \exp\left(-2 \sum_j \sin^2(\pi \tau_j / p_j) / \ell_j^2\right)$.
 
     `lengthscale` $\ell$ has no unit: it is relative to the period. `period` $p$ has the unit
@@ -33,14 +34,22 @@ class Periodic(AbstractPairKernel):
         self.period = positive(period)
 
     def pair(self, x, z):
-        lengthscale = per_column(self.lengthscale, x, "lengthscale")
-        period = per_column(self.period, x, "period")
-        wave = jnp.sin(jnp.pi * (x - z) / period) / lengthscale
-        return jnp.exp(-2 * jnp.sum(wave * wave))
+        return self.gram(x[None], z[None])[0, 0]
+
+    def gram(self, X, Z):
+        # 2 sin(pi tau / p) is the chord between points on a circle of circumference p, and
+        # sines of points are fewer than sines of pairs.
+        period = per_column(self.period, X, "period")
+        weights = per_column(self.lengthscale, X, "lengthscale") ** -2 * jnp.ones_like(X[0])
+        s = squared_distance(_circle(X, period), _circle(Z, period), jnp.tile(weights, 2))
+        return jnp.exp(-0.5 * s)
+
+    def diagonal(self, X):
+        return jnp.ones_like(X[:, 0])
 
 
 @final
-class Cosine(AbstractPairKernel):
+class Cosine(AbstractKernel):
     r"""$k = \prod_j \cos(2 \pi \tau_j / p_j)$: one wave of unknown phase in each column.
 
     `period` $p$ is one number, or one per column, in the unit of its column.
@@ -55,11 +64,18 @@ class Cosine(AbstractPairKernel):
         self.period = positive(period)
 
     def pair(self, x, z):
-        return jnp.prod(jnp.cos(2 * jnp.pi * (x - z) / per_column(self.period, x, "period")))
+        return self.gram(x[None], z[None])[0, 0]
+
+    def gram(self, X, Z):
+        rate = 2 * jnp.pi / per_column(self.period, X, "period")
+        return cosine_product(rate * X, rate * Z)
+
+    def diagonal(self, X):
+        return jnp.ones_like(X[:, 0])
 
 
 @final
-class SpectralMixture(AbstractPairKernel):
+class SpectralMixture(AbstractKernel):
     r"""$k = \sum_q w_q \prod_j \exp(-2 \pi^2 \tau_j^2 v_{qj}^2) \cos(2 \pi \tau_j \mu_{qj})$.
 
     The spectral density is a mixture of Gaussians: `weights` $w$, shape (q,), are the
@@ -92,12 +108,25 @@ class SpectralMixture(AbstractPairKernel):
             )
 
     def pair(self, x, z):
-        means, scales = read(self.means, x), read(self.scales, x)
-        if means.shape[-1] != x.shape[-1]:
+        return self.gram(x[None], z[None])[0, 0]
+
+    def gram(self, X, Z):
+        weights, means, scales = (read(p, X) for p in (self.weights, self.means, self.scales))
+        if means.shape[-1] != X.shape[-1]:
             raise ValueError(
-                f"means are for {means.shape[-1]} columns, but the inputs have {x.shape[-1]}"
+                f"means are for {means.shape[-1]} columns, but the inputs have {X.shape[-1]}"
             )
-        tau = x - z
-        damping = jnp.exp(-2 * jnp.pi**2 * jnp.sum((tau * scales) ** 2, axis=-1))
-        waves = jnp.prod(jnp.cos(2 * jnp.pi * tau * means), axis=-1)
-        return jnp.sum(read(self.weights, x) * damping * waves)
+        total = jnp.zeros((X.shape[0], Z.shape[0]), X.dtype)
+        for weight, mean, scale in zip(weights, 2 * jnp.pi * means, scales, strict=True):
+            damping = jnp.exp(-0.5 * squared_distance(X, Z, (2 * jnp.pi * scale) ** 2))
+            total = total + weight * damping * cosine_product(mean * X, mean * Z)
+        return total
+
+    def diagonal(self, X):
+        return jnp.broadcast_to(jnp.sum(read(self.weights, X)), X.shape[:1])
+
+
+def _circle(X: Array, period: Array) -> Array:
+    """Each column as the cosine and sine of its phase."""
+    phase = 2 * jnp.pi * X / period
+    return jnp.concatenate([jnp.cos(phase), jnp.sin(phase)], axis=-1)

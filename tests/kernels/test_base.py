@@ -245,6 +245,7 @@ def test_wrong_inputs_name_the_remedy():
 def test_integer_inputs_become_floats():
     X = np.arange(6).reshape(3, 2)
     np.testing.assert_array_equal(gk.Matern32(0.7)(X), gk.Matern32(0.7)(X.astype(float)))
+    assert gk.Function(lambda x, z, _: x @ z)(X).dtype == jnp.float64
 
 
 def test_repr_is_the_expression_with_values():

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from gpkit import kernels as gk
 from gpkit.kernels import parse, to_expression
 from gpkit.kernels.grammar import canonical
-from gpkit.kernels.vocabulary import WORDS
 from gpkit.params import Fixed, Positive, num_parameters, partition, val
 from tests.helpers import points
 from tests.kernels.tables import COLUMNS
@@ -187,19 +186,6 @@ def test_what_the_grammar_cannot_say():
         to_expression(gk.RBF(np.ones(6)), COLUMNS)
     with pytest.raises(ValueError, match="values of the kernel, not traced"):
         jax.jit(lambda k: (to_expression(k, 2), 0)[1])(gk.RBF())
-
-
-def test_every_word_has_its_kernel_and_every_kernel_its_word():
-    assert {name: word.make.word for name, word in WORDS.items()} == {name: name for name in WORDS}
-    classes = {
-        value
-        for value in vars(gk).values()
-        if isinstance(value, type)
-        and issubclass(value, gk.AbstractKernel)
-        and not value.__name__.startswith("Abstract")
-    }
-    without = {gk.Sum, gk.Product, gk.Scale, gk.Select, gk.Function}
-    assert classes - without == {word.make for word in WORDS.values()}
 
 
 def test_trainable_values_of_a_parsed_kernel():
