@@ -91,7 +91,7 @@ def parse_memory(memory: str | int | None) -> int:
     """
     if memory is None:
         return 4 * 2**30
-    match = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]B)?\s*", str(memory).upper())
+    match = re.fullmatch(r"\s*(\d+\.?\d*)\s*([KMGT]B)?\s*", str(memory).upper())
     if match is None or float(match[1]) <= 0:
         raise ValueError(f"memory must be bytes or a size such as '2GB', got {memory!r}")
     return int(float(match[1]) * _UNITS[match[2] or ""])
