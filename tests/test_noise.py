@@ -55,7 +55,7 @@ def test_a_code_without_a_variance_is_not_that_of_another_group(code):
     ("variance", "columns"), [([0.1, 0.2], (0, 1, 2)), (0.1, (0,)), ([[0.1]], (0,)), ([0.1], ())]
 )
 def test_groups_that_do_not_fit_are_refused(variance, columns):
-    with pytest.raises(ValueError, match="PerGroup needs|one entry per group"):
+    with pytest.raises(ValueError, match=r"PerGroup needs|one entry per group"):
         PerGroup(variance, columns)
 
 

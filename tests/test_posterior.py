@@ -210,7 +210,7 @@ def test_under_jit_grad_and_vmap():
         (lambda p: p.predict(X_NEW[:, :1]), "X_new has 1 columns, the training inputs have 2"),
         (lambda p: p.predict(X_NEW[0]), r"X_new must have shape \(n, d\), got \(2,\)"),
         (lambda p: p.latent(X_NEW * np.nan), "X_new holds NaN"),
-        (lambda p: p.predict(X_NEW, noise_variance=KNOWN), r"noise_variance must have shape \(7,\)"),
+        (lambda p: p.predict(X_NEW, noise_variance=KNOWN), r"must have shape \(7,\), got \(20,\)"),
         (lambda p: p.predict(X_NEW, noise_variance=-KNOWN_NEW), "noise_variance must hold var"),
         (lambda p: p.quantiles(X_NEW, [0.0, 0.5]), "levels must lie strictly between 0 and 1"),
     ],

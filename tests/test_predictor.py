@@ -89,7 +89,8 @@ def test_several_targets_each_in_its_own_units(predictor, several):
 def test_known_variances_of_new_rows_are_in_squared_original_units(predictor, several, known):
     std = predictor.predict(NEW).std
     expected = np.sqrt(std**2 + known)
-    np.testing.assert_allclose(predictor.predict(NEW, noise_variance=known).std, expected, rtol=1e-12)
+    found = predictor.predict(NEW, noise_variance=known)
+    np.testing.assert_allclose(found.std, expected, rtol=1e-12)
     joint = predictor.covariance(NEW, noise_variance=known)
     np.testing.assert_allclose(np.sqrt(np.diag(joint)), expected, rtol=1e-11)
     np.testing.assert_array_equal(joint[0, 1], predictor.covariance(NEW)[0, 1])

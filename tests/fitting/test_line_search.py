@@ -98,6 +98,6 @@ def test_a_direction_uphill_or_flat_costs_nothing():
 
 
 def test_the_search_ends_where_rounding_hides_the_descent():
-    found, start = search(lambda x: (1e9 + 1e-6 * (x > 0), -1e-9))
+    found, _ = search(lambda x: (1e9 + 1e-6 * (x > 0), -1e-9))
     assert found.step is None
     assert found.num_evaluations <= 20

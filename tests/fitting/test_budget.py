@@ -1,0 +1,77 @@
+"""What a fit will cost, and how many rows it may use: the same on every machine."""
+
+import numpy as np
+import pytest
+
+from gpkit.fitting.budget import parse_memory, plan_dense, predicted_seconds, subset
+
+
+def test_within_both_ceilings_all_rows_are_used():
+    plan = plan_dense(500, 8, num_fits=5)
+    assert plan.n == plan.rows == plan.posterior_rows == 500
+    assert plan.reasons == ()
+    assert plan.bytes == 4 * 8 * 500**2
+    assert plan.seconds == plan.seconds_all == predicted_seconds(500, 8, 5)
+    assert plan.summary() == f"500 rows, about 8 MB and {plan.seconds:.0f} s"
+
+
+def test_memory_limits_rows_of_fit_and_posterior():
+    plan = plan_dense(20_000, 8, num_fits=1, memory="1GB", seconds=1e9)
+    assert plan.rows == plan.posterior_rows == int(np.sqrt(2**30 / 32))
+    assert plan.bytes <= 2**30
+    assert "subset of 5792 rows to stay within memory" in plan.summary()
+    assert "predictions use 5792 rows" in plan.summary()
+
+
+def test_seconds_limit_rows_of_the_fit_alone():
+    plan = plan_dense(5000, 8, num_fits=10, seconds=30)
+    assert 256 < plan.rows < 5000
+    assert plan.posterior_rows == 5000
+    assert plan.seconds <= 30 < plan.seconds_all
+    assert f"seeded subset of {plan.rows} rows to stay within 30 s of work" in plan.summary()
+    # The next larger subset would not do.
+    assert predicted_seconds(int(plan.rows / 0.95) + 1, 8, 10) > 30
+
+
+def test_few_rows_are_never_cut_for_time():
+    assert plan_dense(200, 8, num_fits=100, seconds=1e-3).rows == 200
+    assert 240 < plan_dense(5000, 8, num_fits=100, seconds=1e-3).rows <= 256
+
+
+def test_cost_grows_with_everything():
+    base = predicted_seconds(1000, 8, 3)
+    assert predicted_seconds(2000, 8, 3) > 4 * (base - 2)
+    assert predicted_seconds(1000, 80, 3) > base
+    assert predicted_seconds(1000, 8, 6) - 2 == pytest.approx(2 * (base - 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (None, 2**32),
+        ("2GB", 2**31),
+        ("1.5 gb", 3 * 2**29),
+        (" 500 MB ", 500 * 2**20),
+        ("64kb", 2**16),
+        ("1TB", 2**40),
+        (1000, 1000),
+        ("1000", 1000),
+    ],
+)
+def test_sizes(text, size):
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "lots", "2GiB", "-1GB", 0, "0MB", "1.2.3GB", "nan"])
+def test_what_is_no_size(text):
+    with pytest.raises(ValueError, match="memory must be bytes or a size such as '2GB'"):
+        parse_memory(text)
+
+
+def test_subset_is_seeded_sorted_and_without_repeats():
+    rows = subset(1000, 100, 3)
+    assert len(np.unique(rows)) == 100
+    assert np.all(np.diff(rows) > 0)
+    np.testing.assert_array_equal(rows, subset(1000, 100, 3))
+    assert not np.array_equal(rows, subset(1000, 100, 4))
+    np.testing.assert_array_equal(subset(10, 10, 0), np.arange(10))
