@@ -29,7 +29,7 @@ def comparison_table(frame: pd.DataFrame) -> Table:
     table.add_column("params", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("status", min_width=6)
-    for name, row in frame.iterrows():
+    for name, row in zip(frame.index, frame.to_dict("records"), strict=True):
         table.add_row(
             str(name),
             difference_text(row["delta"], row["stderr"]),
