@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -68,9 +69,11 @@ def _float(value: Any, name: str) -> Array:
         raise ValueError(f"{name} must hold real numbers, got dtype {host.dtype}")
     if not np.all(np.isfinite(host)):
         raise ValueError(f"{name} holds NaN or infinity; drop or fill these rows first")
-    array = jnp.asarray(value)
-    floating = jnp.issubdtype(array.dtype, jnp.floating)
-    return array if floating else array.astype(jnp.result_type(float))
+    floating = jnp.issubdtype(host.dtype, jnp.floating)
+    if isinstance(value, jax.Array) and floating:
+        return value
+    # Not `jnp.asarray`, which compiles a program for every new shape.
+    return jax.device_put(host if floating else host.astype(jnp.result_type(float)))
 
 
 def _x64() -> bool:

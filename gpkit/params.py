@@ -59,8 +59,8 @@ class AbstractPrior(eqx.Module):
 class Normal(AbstractPrior):
     r"""$\mathcal N(x \mid \mathrm{loc}, \mathrm{scale}^2)$."""
 
-    loc: float = eqx.field(static=True)
-    scale: float = eqx.field(static=True)
+    loc: float = eqx.field(static=True, converter=float)
+    scale: float = eqx.field(static=True, converter=float)
 
     def log_prob(self, value: Array) -> Array:
         z = (value - self.loc) / self.scale
@@ -74,8 +74,8 @@ class Normal(AbstractPrior):
 class LogNormal(AbstractPrior):
     r"""$\log x \sim \mathcal N(\mathrm{loc}, \mathrm{scale}^2)$; median $e^{\mathrm{loc}}$."""
 
-    loc: float = eqx.field(static=True)
-    scale: float = eqx.field(static=True)
+    loc: float = eqx.field(static=True, converter=float)
+    scale: float = eqx.field(static=True, converter=float)
 
     def log_prob(self, value: Array) -> Array:
         return Normal(self.loc, self.scale).log_prob(jnp.log(value)) - jnp.log(value)
@@ -88,7 +88,7 @@ class LogNormal(AbstractPrior):
 class HalfNormal(AbstractPrior):
     r"""$2\,\mathcal N(x \mid 0, \mathrm{scale}^2)$ for $x \ge 0$."""
 
-    scale: float = eqx.field(static=True)
+    scale: float = eqx.field(static=True, converter=float)
 
     def log_prob(self, value: Array) -> Array:
         density = Normal(0.0, self.scale).log_prob(value) + math.log(2.0)
@@ -102,8 +102,8 @@ class HalfNormal(AbstractPrior):
 class Gamma(AbstractPrior):
     r"""$\frac{\mathrm{rate}^a}{\Gamma(a)} x^{a-1} e^{-\mathrm{rate}\,x}$, $a$ = concentration."""
 
-    concentration: float = eqx.field(static=True)
-    rate: float = eqx.field(static=True)
+    concentration: float = eqx.field(static=True, converter=float)
+    rate: float = eqx.field(static=True, converter=float)
 
     def log_prob(self, value: Array) -> Array:
         a, b = self.concentration, self.rate
