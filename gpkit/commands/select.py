@@ -43,7 +43,9 @@ def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: s
         print(to_json(summary), end="")
     else:
         _show(comparison, scores)
-    remark((*comparison.notes, *(scores.notes if scores else ())))
+    # The reasons of the plan were said with it, before the fit.
+    remark(tuple(n for n in comparison.notes if n not in selector.plan_.reasons))
+    remark(scores.notes if scores else ())
     if folder is not None:
         _write(folder, comparison, predictor, summary)
         note(f"wrote {folder}: model.gpkit, comparison.csv, summary.json")

@@ -56,7 +56,8 @@ class GPSelector(AbstractGPEstimator):
     >>> import numpy as np
     >>> from gpkit import GPSelector
     >>> X = np.linspace(0, 6, 30)[:, None]
-    >>> sel = GPSelector(["rbf", "linear"], random_state=0).fit(X, np.sin(X[:, 0]))
+    >>> y = np.sin(X[:, 0]) + 0.1 * np.cos(20 * X[:, 0])
+    >>> sel = GPSelector(["rbf", "linear"], random_state=0).fit(X, y)
     >>> sel.best_, sel.undecided_
     ('rbf', ())
     """
