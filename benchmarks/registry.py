@@ -13,6 +13,9 @@ class Method(NamedTuple):
 
 METHODS = {
     "GPSelector": Method("gpkit", False, "gpkit.GPSelector(), defaults"),
+    "GPSelector-stacking": Method(
+        "gpkit", False, "gpkit.GPSelector(predict_with='stacking'), else defaults"
+    ),
     "GPRegressor": Method("gpkit", False, "gpkit.GPRegressor(), defaults"),
     "sklearn-gpr": Method(
         "sklearn",

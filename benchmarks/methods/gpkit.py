@@ -17,7 +17,15 @@ def fit_regressor(X, y, seed):
 
 
 def fit_selector(X, y, seed):
-    model = gp.GPSelector(random_state=seed).fit(X, y)
+    return _selected(gp.GPSelector(random_state=seed), X, y)
+
+
+def fit_stacking(X, y, seed):
+    return _selected(gp.GPSelector(predict_with="stacking", random_state=seed), X, y)
+
+
+def _selected(selector, X, y):
+    model = selector.fit(X, y)
     facts = {"best": model.best_, "undecided": list(model.undecided_), **_facts(model)}
     return lambda X_new: model.predict(X_new, return_std=True), facts
 
@@ -33,7 +41,11 @@ def _facts(model):
     }
 
 
-REGRESSION = {"GPRegressor": fit_regressor, "GPSelector": fit_selector}
+REGRESSION = {
+    "GPRegressor": fit_regressor,
+    "GPSelector": fit_selector,
+    "GPSelector-stacking": fit_stacking,
+}
 
 
 def _model(theta, dtype):

@@ -172,10 +172,16 @@ def parameters(site: Site, amplitude: Amplitude) -> dict[str, Any]:
         elif slot.start is None:
             continue
         else:
-            numbers = site.start(slot.start, key)
+            growth = np.sqrt(len(scope_columns(site))) if slot.grows else 1.0
+            numbers = site.start(slot.start * growth, key)
             fixed = slot.frozen == ("plain" if call.ard is None else "ard")
         found[key] = over_dummies(site, slot, numbers, leaf(site, key, numbers, fixed, position))
     return found
+
+
+def scope_columns(site: Site) -> tuple[int, ...]:
+    """Matrix columns that a call acts on."""
+    return site.scope.columns.encoded(site.sources)
 
 
 def stored(site: Site, key: str, value: Value) -> np.ndarray:

@@ -17,13 +17,15 @@ class Slot(NamedTuple):
     A start of None means that the parameter is absent unless written. `shape` is "scalar",
     "columns" (one number, or one per column), "parts" or "table" (of a mixture). `frozen`
     tells where an unwritten start is not trained, since another parameter has the same
-    effect: under "ard", "plain" (without ``ard``), or "" for nowhere.
+    effect: under "ard", "plain" (without ``ard``), or "" for nowhere. A start that `grows`
+    is multiplied by the square root of the number of matrix columns, as distances grow.
     """
 
     support: Callable[[Any], Any]
     start: float | None = 1.0
     shape: str = "scalar"
     frozen: str = ""
+    grows: bool = False
 
 
 class Word(NamedTuple):
@@ -53,7 +55,8 @@ POWER = partial(Bounded, low=0.0, high=2.0)
 
 
 def _stationary(make: Callable[..., Any], **more: Slot) -> Word:
-    return Word(make, {"lengthscale": PER_COLUMN, **more}, ard=("lengthscale",))
+    lengthscale = PER_COLUMN._replace(grows=True)
+    return Word(make, {"lengthscale": lengthscale, **more}, ard=("lengthscale",))
 
 
 WORDS: Mapping[str, Word] = {

@@ -18,7 +18,7 @@ _MANY_COLUMNS = (
     "matern52(ard)",
     "rq(ard)",
     "linear(ard) + matern52(ard)",
-    "matern32(ard) + rbf(ard)",
+    "rbf + matern32(ard)",
 )
 
 
@@ -27,6 +27,6 @@ def default_candidates(num_columns: int) -> tuple[str, ...]:
 
     For one column: four degrees of smoothness, a mixture of lengthscales, a trend, and two
     periodic forms. For several: the same smoothness with one lengthscale for all columns
-    and with one for each, a linear trend, and a sum of a rough and a smooth part.
+    and with one for each, a linear trend, and a rough part around a smooth one that all columns share.
     """
     return _ONE_COLUMN if num_columns == 1 else _MANY_COLUMNS

@@ -18,11 +18,13 @@ def close(parameter, expected):
     np.testing.assert_allclose(val(parameter), expected, rtol=1e-14, atol=1e-15)
 
 
-def test_bare_words_start_at_one_over_all_columns():
+def test_bare_words_start_over_all_columns_at_the_root_of_their_number():
     kernel = call("matern32")
     assert isinstance(kernel, gk.Matern32)
     assert isinstance(kernel.lengthscale, Positive)
-    close(kernel.lengthscale, 1.0)
+    close(kernel.lengthscale, np.sqrt(6))
+    close(call("rbf(year, city)").kernel.lengthscale, np.sqrt(4))
+    close(call("periodic(year)").kernel.lengthscale, 1.0)
 
 
 def test_lengthscales_are_in_units_of_their_column():
@@ -41,7 +43,7 @@ def test_one_lengthscale_for_several_columns_is_in_their_geometric_mean():
 def test_ard_has_one_entry_per_column():
     kernel = call("rbf(ard)", gk.Columns.plain(3))
     assert isinstance(kernel.lengthscale, Positive)
-    close(kernel.lengthscale, [1.0, 1.0, 1.0])
+    close(kernel.lengthscale, np.sqrt([3.0, 3.0, 3.0]))
     assert isinstance(call("rbf(ard, year, age)").kernel.lengthscale, Positive)
     close(call("rbf(ard, year, age, lengthscale=5)").kernel.lengthscale, [2.5, 0.5])
     close(call("periodic(ard, year, age, period=5)").kernel.period, [2.5, 0.5])
