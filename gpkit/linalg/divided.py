@@ -14,6 +14,7 @@ anywhere. Here near and equal arguments take the integral.
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,11 +22,39 @@ import numpy as np
 
 from gpkit._types import Array, Float, PyTree
 from gpkit.linalg.primitive import densify, hoist, with_adjoint
+from gpkit.linalg.serial import eigh
 
-# f(captured, x), elementwise in x
-_Elementwise = Callable[[PyTree, Array], Array]
 # matrix -> eigenvalues, matrix of eigenvectors, its inverse
 _Spectrum = Callable[[Array], tuple[Array, Array, Array]]
+
+
+class _Function(NamedTuple):
+    """f and its divided differences, each ``(captured, *points)``, elementwise in the points."""
+
+    value: Callable[..., Array]
+    first: Callable[..., Array]
+    second: Callable[..., Array]
+
+    @classmethod
+    def of(cls, f: Callable[[PyTree, Array], Array]) -> "_Function":
+        return cls(
+            f,
+            lambda c, *points: divided_difference(partial(f, c), *points),
+            lambda c, *points: second_divided_difference(partial(f, c), *points),
+        )
+
+    def along(self) -> "_Function":
+        """Derivative in the captured arrays; these become pairs (captured, direction).
+
+        Of the divided differences as computed: their choice of formula must not depend on
+        the direction, or the result would not be linear in it.
+        """
+        return _Function(*(partial(_directional, g) for g in self))
+
+
+def _directional(g: Callable[..., Array], pair: list, *points: Array) -> Array:
+    captured, dcaptured = pair
+    return jax.jvp(lambda c: g(c, *points), (captured,), (dcaptured,))[1]
 
 
 def hermitian_function(
@@ -42,7 +71,7 @@ def hermitian_function(
     derivative; of the order of n^3 evaluations of f'' for a second derivative.
     """
     pure, captured = hoist(f, matrix.real[0])
-    return _apply(pure, _eigh, captured, matrix)
+    return _apply(_Function.of(pure), _eigh, captured, matrix)
 
 
 def general_function(
@@ -60,7 +89,7 @@ def general_function(
     pure, captured = hoist(f, matrix[0])
     _, vectors, inverse = _eig(jax.lax.stop_gradient(matrix))
     condition = jnp.linalg.norm(vectors, 2) * jnp.linalg.norm(inverse, 2)
-    return _apply(pure, _eig, captured, matrix), condition
+    return _apply(_Function.of(pure), _eig, captured, matrix), condition
 
 
 def divided_difference(f: Callable[[Array], Array], a: Array, b: Array) -> Array:
@@ -139,18 +168,18 @@ def _mean_along(f: Callable[[Array], Array], a: Array, b: Array, order: int) -> 
     return sum(w * f(a + t * (b - a)) for t, w in zip(nodes, weights, strict=True))
 
 
-def _apply(f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array) -> Array:
+def _apply(f: _Function, spectrum: _Spectrum, captured: list, matrix: Array) -> Array:
     maps = (partial(function, f, spectrum) for function in (_value, _tangent, _adjoint))
     run = with_adjoint(*maps)
     return run(captured, matrix)
 
 
-def _value(f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array) -> Array:
+def _value(f: _Function, spectrum: _Spectrum, captured: list, matrix: Array) -> Array:
     values, vectors, inverse = spectrum(matrix)
-    return (vectors * f(captured, values)) @ inverse
+    return (vectors * f.value(captured, values)) @ inverse
 
 
-def _tangent(f: _Elementwise, spectrum: _Spectrum, args: tuple, out: Array, dargs: tuple) -> Array:
+def _tangent(f: _Function, spectrum: _Spectrum, args: tuple, out: Array, dargs: tuple) -> Array:
     (captured, matrix), (dcaptured, dmatrix) = args, dargs
     derivative = jnp.zeros_like(out)
     if dmatrix is not None:
@@ -158,23 +187,17 @@ def _tangent(f: _Elementwise, spectrum: _Spectrum, args: tuple, out: Array, darg
     if any(d is not None for d in dcaptured):
         # The derivative in what f is closed over is itself a function of the matrix.
         pair = [captured, densify(dcaptured, captured)]
-        derivative = derivative + _apply(partial(_along, f), spectrum, pair, matrix)
+        derivative = derivative + _apply(f.along(), spectrum, pair, matrix)
     return derivative
 
 
 def _adjoint(
-    f: _Elementwise, spectrum: _Spectrum, args: tuple, out: Array, cotangent: Array
+    f: _Function, spectrum: _Spectrum, args: tuple, out: Array, cotangent: Array
 ) -> tuple[list, Array]:
     captured, matrix = args
     dmatrix = _frechet(f, spectrum, captured, matrix, cotangent.T).T
     dmatrix = dmatrix if jnp.iscomplexobj(matrix) else dmatrix.real
     return _captured_gradient(f, spectrum, captured, matrix, cotangent.T), dmatrix
-
-
-def _along(f: _Elementwise, pair: list, x: Array) -> Array:
-    """Derivative of f in the direction of its captured arrays."""
-    captured, dcaptured = pair
-    return jax.jvp(lambda c: f(c, x), (captured,), (dcaptured,))[1]
 
 
 # Both maps of the first derivative have a hand-written derivative of their own, so that the
@@ -183,17 +206,17 @@ def _along(f: _Elementwise, pair: list, x: Array) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _frechet(
-    f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array, direction: Array
+    f: _Function, spectrum: _Spectrum, captured: list, matrix: Array, direction: Array
 ) -> Array:
     """L(A, E): derivative of f(A) in the direction E."""
     values, vectors, inverse = spectrum(matrix)
-    table = divided_difference(partial(f, captured), values[:, None], values[None])
+    table = f.first(captured, values[:, None], values[None])
     return vectors @ (table * (inverse @ direction @ vectors)) @ inverse
 
 
 @_frechet.defjvp
 def _frechet_jvp(
-    f: _Elementwise, spectrum: _Spectrum, primals: tuple, tangents: tuple
+    f: _Function, spectrum: _Spectrum, primals: tuple, tangents: tuple
 ) -> tuple[Array, Array]:
     captured, matrix, direction = primals
     dcaptured, dmatrix, ddirection = tangents
@@ -201,23 +224,19 @@ def _frechet_jvp(
     dout = _frechet(f, spectrum, captured, matrix, ddirection)
     dout = dout + _second(f, spectrum, captured, matrix, direction, dmatrix)
     if captured:
-        dout = dout + _frechet(
-            partial(_along, f), spectrum, [captured, dcaptured], matrix, direction
-        )
+        dout = dout + _frechet(f.along(), spectrum, [captured, dcaptured], matrix, direction)
     return out, dout
 
 
 def _second(
-    f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array, e: Array, g: Array
+    f: _Function, spectrum: _Spectrum, captured: list, matrix: Array, e: Array, g: Array
 ) -> Array:
     """Second derivative of f(A), bilinear and symmetric in the directions e and g."""
     values, vectors, inverse = spectrum(matrix)
     e, g = inverse @ e @ vectors, inverse @ g @ vectors
 
     def row(i: Array) -> Array:
-        table = second_divided_difference(
-            partial(f, captured), values[i], values[:, None], values[None]
-        )
+        table = f.second(captured, values[i], values[:, None], values[None])
         return e[i] @ (table * g) + g[i] @ (table * e)
 
     return vectors @ jax.lax.map(row, jnp.arange(values.size)) @ inverse
@@ -225,16 +244,16 @@ def _second(
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _captured_gradient(
-    f: _Elementwise, spectrum: _Spectrum, captured: list, matrix: Array, weight: Array
+    f: _Function, spectrum: _Spectrum, captured: list, matrix: Array, weight: Array
 ) -> list:
     """Gradient of Re tr(W f(A)) with respect to what f is closed over."""
     values, vectors, inverse = spectrum(matrix)
-    return _weighted(lambda c: f(c, values), captured, jnp.diag(inverse @ weight @ vectors))
+    return _weighted(lambda c: f.value(c, values), captured, jnp.diag(inverse @ weight @ vectors))
 
 
 @_captured_gradient.defjvp
 def _captured_gradient_jvp(
-    f: _Elementwise, spectrum: _Spectrum, primals: tuple, tangents: tuple
+    f: _Function, spectrum: _Spectrum, primals: tuple, tangents: tuple
 ) -> tuple[list, list]:
     captured, matrix, weight = primals
     dcaptured, dmatrix, dweight = tangents
@@ -242,10 +261,10 @@ def _captured_gradient_jvp(
     inner = inverse @ weight @ vectors
 
     def diagonal(c: list) -> list:
-        return _weighted(lambda c: f(c, values), c, jnp.diag(inner))
+        return _weighted(lambda c: f.value(c, values), c, jnp.diag(inner))
 
     def table(c: list) -> Array:
-        return divided_difference(partial(f, c), values[:, None], values[None])
+        return f.first(c, values[:, None], values[None])
 
     out, by_captured = jax.jvp(diagonal, (captured,), (dcaptured,))
     by_matrix = _weighted(table, captured, inner.T * (inverse @ dmatrix @ vectors))
@@ -262,7 +281,7 @@ def _weighted(table: Callable[[list], Array], captured: list, weight: Array) -> 
 
 def _eigh(matrix: Array) -> tuple[Array, Array, Array]:
     """Eigenvalues, eigenvectors and the inverse of the matrix of eigenvectors."""
-    values, vectors = jnp.linalg.eigh(matrix, symmetrize_input=False)
+    values, vectors = eigh(matrix)
     return values, vectors, vectors.conj().T
 
 

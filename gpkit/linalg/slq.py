@@ -10,7 +10,7 @@ from gpkit._types import Array, Float, Int, MatVec, PRNGKeyArray, PyTree
 from gpkit.linalg.lanczos import lanczos
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal
 from gpkit.linalg.probes import Probes, rademacher
-from gpkit.linalg.quadrature import Rule, decouple, gauss, gauss_radau
+from gpkit.linalg.quadrature import Rule, gauss, gauss_radau
 from gpkit.results import Estimate, Status, worst
 
 Template = int | Float[Array, " n"] | jax.ShapeDtypeStruct
@@ -158,17 +158,17 @@ def slq_trace(
 
 def _quadrature(function: Callable, steps: NamedTuple, lower_bound: float | Array | None) -> tuple:
     """Sample, bracket, rounding, clipped count and status of one probe."""
-    diagonal = decouple(steps.diagonal, steps.offdiagonal, steps.num_steps)
+    diagonal, offdiagonal = steps.diagonal, steps.offdiagonal
     square = steps.norm**2
     eps = jnp.finfo(diagonal.dtype).eps
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(steps.diagonal)))
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(diagonal)))
     floor = eps * largest if lower_bound is None else jnp.asarray(lower_bound, diagonal.dtype)
     floor = jax.lax.stop_gradient(floor)
-    rule = gauss(function, diagonal, steps.offdiagonal, floor)
+    rule = gauss(function, diagonal, offdiagonal, floor)
     sample, bracket = square * rule.value, (-jnp.inf, jnp.inf)
     if lower_bound is not None:
         last = _length(steps.residual)
-        other = gauss_radau(function, diagonal, steps.offdiagonal, last, floor, floor)
+        other = gauss_radau(function, diagonal, offdiagonal, last, floor, floor)
         sides = jax.lax.stop_gradient((sample, square * other.value))
         bracket = (jnp.minimum(*sides), jnp.maximum(*sides))
         sample = 0.5 * (sample + square * other.value)

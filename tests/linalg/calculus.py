@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 
 def _scan(f):
@@ -29,6 +30,15 @@ TRANSFORMATIONS = {
     "reverse over reverse": (lambda f: jax.grad(jax.grad(f)), 2),
     "hessian": (jax.hessian, 2),
 }
+
+
+def marked(slow):
+    """The names of the transformations, as parameters; those of second order `slow` if asked."""
+    mark = [pytest.mark.slow] if slow else []
+    return [
+        pytest.param(name, marks=mark if order == 2 else [])
+        for name, (_, order) in TRANSFORMATIONS.items()
+    ]
 
 
 def derivative(f, t, order: int, step: float = 1e-3):

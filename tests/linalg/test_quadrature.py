@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpkit.linalg.quadrature import decouple, gauss, gauss_radau
+from gpkit.linalg.quadrature import gauss, gauss_radau
 
 FUNCTIONS = {"log": jnp.log, "inverse": lambda x: 1 / x, "sqrt": jnp.sqrt}
 FLOOR = jnp.asarray(1e-12)
@@ -100,12 +100,3 @@ def test_second_derivative():
     coarse = (slope(0.3 + h) - slope(0.3 - h)) / (2 * h)
     fine = (slope(0.3 + h / 2) - slope(0.3 - h / 2)) / h
     np.testing.assert_allclose(jax.hessian(value)(0.3), (4 * fine - coarse) / 3, rtol=1e-8)
-
-
-def test_decouple_moves_only_what_is_padding():
-    diagonal, offdiagonal = jnp.array([1.0, 2.0, 0.0, 0.0]), jnp.array([0.5, 0.0, 0.0])
-    padded = decouple(diagonal, offdiagonal, jnp.asarray(2))
-    np.testing.assert_array_equal(padded[:2], diagonal[:2])
-    assert len(set(np.asarray(padded).tolist())) == 4
-    value = gauss(jnp.log, padded, offdiagonal, FLOOR).value
-    np.testing.assert_allclose(value, exact(jnp.log, diagonal[:2], offdiagonal[:1]), rtol=1e-13)
