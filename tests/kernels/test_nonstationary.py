@@ -13,9 +13,11 @@ WEIGHT, BIAS = np.array([0.9, 1.4]), 0.6
 def test_arccosine_curvature_at_equal_points():
     """Orders 1 and 2 near angle zero: u.v and |u|^2 |v|^2 + 2 (u.v)^2, to third order."""
     x = jnp.array([0.3, -0.8])
-    cross = lambda order: jax.jacfwd(  # noqa: E731
-        jax.grad(gk.ArcCosine(order, WEIGHT, BIAS).pair), argnums=1
-    )(x, x)
+
+    def cross(order):
+        kernel = gk.ArcCosine(order, WEIGHT, BIAS)
+        return jax.jit(jax.jacfwd(jax.grad(kernel.pair), argnums=1))(x, x)
+
     np.testing.assert_allclose(cross(1), np.diag(WEIGHT), rtol=1e-13, atol=1e-15)
     a, squared = WEIGHT * x, BIAS + np.sum(WEIGHT * x * x)
     expected = 8 * np.outer(a, a) + 4 * squared * np.diag(WEIGHT)
@@ -25,7 +27,7 @@ def test_arccosine_curvature_at_equal_points():
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_arccosine_near_both_ends(order):
     """Angles near 0 and near pi, where the arc cosine of a product is off by up to 1e-8."""
-    kernel = gk.ArcCosine(order, 1.0, 1e-6)
+    pair = jax.jit(gk.ArcCosine(order, 1.0, 1e-6).pair)
     for x, z in ((1.0, 1.0 + 1e-7), (1.0, 3.0), (1.0, -2.0), (1e-9, 2e-9)):
         with mpmath.workdps(50):
             b = mpmath.mpf(1e-6)
@@ -36,7 +38,7 @@ def test_arccosine_near_both_ends(order):
             sine = mpmath.sin(theta)
             j = (rest, sine + rest * c, 3 * sine * c + rest * (1 + 2 * c * c))[order]
             exact = float(j * (r * s) ** order / mpmath.pi)
-        got = kernel.pair(jnp.array([x]), jnp.array([z]))
+        got = pair(jnp.array([x]), jnp.array([z]))
         np.testing.assert_allclose(got, exact, rtol=1e-12, atol=1e-12)
 
 
@@ -45,10 +47,14 @@ def test_arccosine_derivatives_at_the_opposite_point(order):
     """With almost no bias, x and -x are at angle pi: derivatives are finite."""
     kernel = gk.ArcCosine(order, 1.0, 1e-300)
     x = jnp.array([0.7])
-    assert jnp.isfinite(jax.grad(kernel.pair)(x, -x)).all()
-    assert jnp.isfinite(jax.hessian(kernel.pair)(x, -x)).all()
-    by_bias = jax.grad(lambda k: k.pair(x, -x))(kernel)
-    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(by_bias))
+    derivatives = jax.jit(
+        lambda kernel, x: (
+            jax.grad(kernel.pair)(x, -x),
+            jax.hessian(kernel.pair)(x, -x),
+            jax.grad(lambda kernel: kernel.pair(x, -x))(kernel),
+        )
+    )
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(derivatives(kernel, x)))
 
 
 def test_static_integers_are_checked():
