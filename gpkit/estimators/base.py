@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from gpkit.data import Dataset
 from gpkit.estimators.task import Task, check_rows
 from gpkit.fitting.budget import Plan, subset
+from gpkit.kernels import AbstractKernel, Columns, to_expression
 from gpkit.model import GP
 from gpkit.padding import pad_rows
 from gpkit.posterior import condition
@@ -111,6 +112,19 @@ def original_evidence(
             status=int(status),
         )
         return on_host(found)
+
+
+def written_kernel(kernel: AbstractKernel, columns: Columns) -> str:
+    """The kernel as an expression in original units.
+
+    A Python function or a class of the user's own has no expression: it is written as it
+    prints, in standardised units.
+    """
+    try:
+        with jax.enable_x64(True):
+            return to_expression(kernel, columns, digits=4)
+    except ValueError:
+        return repr(kernel)
 
 
 def warn_of(status: Status, name: str) -> None:

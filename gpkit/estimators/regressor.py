@@ -11,11 +11,11 @@ from gpkit.estimators.base import (
     make_predictor,
     original_evidence,
     warn_of,
+    written_kernel,
 )
 from gpkit.estimators.task import Task, make_dataset, make_model
 from gpkit.fitting import FitResult, fit
 from gpkit.fitting.budget import plan_dense, subset
-from gpkit.kernels import to_expression
 from gpkit.predictor import on_host
 from gpkit.results import Progress, silent
 
@@ -148,10 +148,9 @@ class GPRegressor(AbstractGPEstimator):
     ) -> None:
         self.plan_ = plan
         self.predictor_ = make_predictor(dataset, task, result.model, plan, seed)
-        with jax.enable_x64(True):
-            # The objective of the fit holds the prior; the evidence does not.
-            evidence = result.log_density - result.log_prior
-            self.kernel_ = to_expression(result.model.kernel, task.columns, digits=4)
+        # The objective of the fit holds the prior; the evidence does not.
+        evidence = result.log_density - result.log_prior
+        self.kernel_ = written_kernel(result.model.kernel, task.columns)
         self.model_ = on_host(result.model)
         self.result_ = result._replace(model=self.model_)
         self.log_evidence_ = original_evidence(

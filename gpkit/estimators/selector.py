@@ -12,10 +12,10 @@ from gpkit.estimators.base import (
     draw_seed,
     make_predictor,
     warn_of,
+    written_kernel,
 )
 from gpkit.estimators.task import Task, make_dataset, make_model
 from gpkit.fitting.budget import Plan, plan_dense, subset
-from gpkit.kernels import to_expression
 from gpkit.results import Progress, silent
 from gpkit.selection.candidates import default_candidates
 from gpkit.selection.comparison import Comparison, compare
@@ -166,8 +166,7 @@ class GPSelector(AbstractGPEstimator):
         self.best_, self.undecided_ = best.name, self.comparison_.undecided_
         self.model_ = best.model
         self.log_evidence_ = best.log_evidence
-        with jax.enable_x64(True):
-            self.kernel_ = to_expression(best.model.kernel, task.columns, digits=4)
+        self.kernel_ = written_kernel(best.model.kernel, task.columns)
         self.predictor_ = make_predictor(dataset, task, best.model, plan, seed)
         if self.predict_with == "stacking":
             self.predictor_ = self._stack(dataset, task, plan, seed)
