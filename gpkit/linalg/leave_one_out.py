@@ -4,13 +4,14 @@ Every probe serves twice: all the others build a low-rank approximation that is 
 range, and the probe estimates what that leaves. The leave-one-out bases are all computed
 from one QR factorisation A Omega = Q R: with s_i the normalised i-th column of R^{-T}, the
 range of the other products is that of Q (I - s_i s_i^T). Products, parameters and `basis` are
-as in `gpkit.linalg.trace`. The samples are not independent, and their spread is a slightly
-optimistic error estimate.
+as in `gpkit.linalg.trace`. The samples are not independent; their plain spread is an optimistic
+error estimate, which is corrected by the jackknife (see `_honest`), except in `xdiag`.
 
 Source: Epperly, Tropp and Webber 2024 (arXiv 2301.07825), sections 2 and 3; the formulas for
 XNysTrace below are rederived from the inverse of Omega^T A Omega.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -53,22 +54,51 @@ def xtrace(
     size = num_matvecs // 2
     probes = sphere(key, size, n, template.dtype).T
     products = matvec(probes, *params)
-    q, s = _leave_one_out(chosen(basis)(products))
+    q, r = jnp.linalg.qr(chosen(basis)(products))
     image = matvec(q, *params)
-    small = q.T @ image
-    inside = jnp.trace(small) - jnp.sum(s * (small @ s), axis=0)
-    coordinates = q.T @ probes
-    p = coordinates - s * jnp.sum(s * coordinates, axis=0)
-    # u = probe - Q p is what the others leave of the probe: u^T A u in terms of known products.
-    outside = (
-        jnp.sum(probes * products, axis=0)
-        - jnp.sum((image.T @ probes) * p, axis=0)
-        - jnp.sum(p * (q.T @ products), axis=0)
-        + jnp.sum(p * (small @ p), axis=0)
+    known = _Known(
+        small=q.T @ image,
+        probes=q.T @ probes,
+        products=q.T @ products,
+        image=image.T @ probes,
+        forms=jnp.sum(probes * products, axis=0),
     )
-    # u is uniform in n - size + 1 dimensions given its length, which is known exactly.
-    scale = (n - size + 1) / jnp.maximum(n - jnp.sum(p**2, axis=0), n * _eps(p))
-    return estimate(inside + scale * outside, key)
+    samples = _xtrace_samples(n, known, _lost_direction(r))
+    frozen, r = jax.lax.stop_gradient((known, r))
+
+    def without(others: Array) -> Array:
+        rotation, r_left = jnp.linalg.qr(r[:, others])
+        left = _Known(
+            small=rotation.T @ frozen.small @ rotation,
+            probes=rotation.T @ frozen.probes[:, others],
+            products=rotation.T @ frozen.products[:, others],
+            image=rotation.T @ frozen.image[:, others],
+            forms=frozen.forms[others],
+        )
+        return jnp.mean(_xtrace_samples(n, left, _lost_direction(r_left)))
+
+    return estimate(_honest(samples, without), key)
+
+
+class _Known(NamedTuple):
+    """What XTrace needs of matrix and probes, in coordinates of the basis Q."""
+
+    small: Float[Array, "k k"]  # Q^T A Q
+    probes: Float[Array, "k k"]  # Q^T Omega
+    products: Float[Array, "k k"]  # Q^T A Omega
+    image: Float[Array, "k k"]  # (A Q)^T Omega
+    forms: Float[Array, " k"]  # diagonal of Omega^T A Omega
+
+
+def _xtrace_samples(n: int, known: _Known, s: Float[Array, "k k"]) -> Float[Array, " k"]:
+    """The leave-one-out estimates, one per probe; |probe|^2 = n."""
+    inside = jnp.trace(known.small) - jnp.sum(s * (known.small @ s), axis=0)
+    p = known.probes - s * jnp.sum(s * known.probes, axis=0)
+    # u = probe - Q p is what the others leave of the probe: u^T A u in terms of known products.
+    outside = known.forms - jnp.sum(p * (known.image + known.products - known.small @ p), axis=0)
+    # u is uniform in n - k + 1 dimensions given its length, which is known exactly.
+    length = jnp.maximum(n - jnp.sum(p**2, axis=0), n * _eps(p))
+    return inside + (n - s.shape[1] + 1) / length * outside
 
 
 def xnystrace(
@@ -96,16 +126,29 @@ def xnystrace(
     shift = jax.lax.stop_gradient(_eps(products) * jnp.linalg.norm(products)) + tiny
     products = products + shift * probes
     h = probes.T @ products
-    lower = jnp.linalg.cholesky(0.5 * (h + h.T))
-    identity = jnp.eye(num_matvecs, dtype=lower.dtype)
+    h, gram = 0.5 * (h + h.T), probes.T @ probes
+    samples = _nystroem_samples(n, products, h, gram)
+    _, r = jnp.linalg.qr(jax.lax.stop_gradient(products))
+    frozen = jax.lax.stop_gradient(h)
+
+    def without(others: Array) -> Array:
+        pairs = jnp.ix_(others, others)
+        return jnp.mean(_nystroem_samples(n, r[:, others], frozen[pairs], gram[pairs]))
+
+    return estimate(_honest(samples, without) - shift * n, key)
+
+
+def _nystroem_samples(n: int, products: Array, h: Array, gram: Array) -> Float[Array, " k"]:
+    """The leave-one-out estimates from A Omega (or its triangular factor) and Gram matrices."""
+    lower = jnp.linalg.cholesky(h)
+    identity = jnp.eye(h.shape[0], dtype=h.dtype)
     inverse = jax.scipy.linalg.solve_triangular(lower, identity, lower=True)
     root = products @ inverse.T  # the approximation is root root^T
     diagonal = jnp.sum(inverse**2, axis=0)
     inside = jnp.sum(root**2) - jnp.sum((root @ inverse) ** 2, axis=0) / diagonal
-    # Length of what the other probes leave of each one, by the same identity for A = I.
-    length = 1 / jnp.diag(jnp.linalg.inv(probes.T @ probes))
-    scale = (n - num_matvecs + 1) / length
-    return estimate(inside + scale / diagonal - shift * n, key)
+    # 1 / diag(gram^{-1}): squared length of what the other probes leave of each one.
+    scale = (n - h.shape[0] + 1) * jnp.diag(jnp.linalg.inv(gram))
+    return inside + scale / diagonal
 
 
 def xdiag(
@@ -128,7 +171,8 @@ def xdiag(
     size = num_matvecs // 2
     probes = rademacher(key, size, n, template.dtype).T
     products = matvec(probes, *params)
-    q, s = _leave_one_out(chosen(basis)(products))
+    q, r = jnp.linalg.qr(chosen(basis)(products))
+    s = _lost_direction(r)
     image = matvec(q, *params)
     left, right = q @ s, image @ s
     inside = jnp.sum(q * image, axis=1)[:, None] - left * right
@@ -142,9 +186,29 @@ def xdiag(
     )
 
 
-def _leave_one_out(products: Array) -> tuple[Array, Array]:
-    """Q, and the directions s_i (columns) that the range loses without product i."""
-    q, r = jnp.linalg.qr(products)
+def _honest(samples: Float[Array, " k"], without: Callable[[Array], Array]) -> Float[Array, " k"]:
+    """The samples, spread about their mean so that their standard error is not optimistic.
+
+    Where m probes act together, the spread of leave-one-out samples makes the variance of the
+    mean too small by a factor of m, and the jackknife (the estimator on all probes but one)
+    makes it too large by m. Their geometric mean is right for every m, and too large for
+    mixtures of orders, by the inequality of Cauchy and Schwarz.
+    """
+    k = samples.shape[0]
+    if k < 2:
+        return samples
+    others = jnp.asarray([[i for i in range(k) if i != j] for j in range(k)])
+    replicates = jax.lax.map(without, others)
+    own = jnp.var(jax.lax.stop_gradient(samples), ddof=1) / k
+    jackknife = (k - 1) * jnp.var(replicates)
+    positive = (own > 0) & (jackknife > 0)
+    factor = jnp.where(positive, jackknife / jnp.where(positive, own, 1), 1) ** 0.25
+    mean = jnp.mean(samples)
+    return mean + jax.lax.stop_gradient(factor * (samples - mean))
+
+
+def _lost_direction(r: Float[Array, "k k"]) -> Float[Array, "k k"]:
+    """Columns s_i: the direction that the range of the products loses without product i."""
     diagonal = jnp.diag(r)
     # Dependent products: any direction orthogonal to the others will do, to rounding.
     least = _eps(r) * jnp.max(jnp.abs(diagonal)) + jnp.finfo(r.dtype).tiny
@@ -153,7 +217,7 @@ def _leave_one_out(products: Array) -> tuple[Array, Array]:
     identity = jnp.eye(r.shape[0], dtype=r.dtype)
     s = jax.scipy.linalg.solve_triangular(r, identity, trans="T")
     s = s / jnp.max(jnp.abs(s), axis=0)
-    return q, s / jnp.linalg.norm(s, axis=0)
+    return s / jnp.linalg.norm(s, axis=0)
 
 
 def _eps(x: Array) -> float:

@@ -2,8 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from calculus import TRANSFORMATIONS, derivative
+from calculus import TRANSFORMATIONS, derivative, marked
 
+from gpkit.linalg import leave_one_out
 from gpkit.linalg.leave_one_out import xdiag, xnystrace, xtrace
 from gpkit.linalg.probes import sphere
 from gpkit.linalg.trace import hutch_plus_plus, hutchinson
@@ -100,6 +101,7 @@ def test_samples_against_their_definition(name):
     size = BUDGET if name == "xnystrace" else BUDGET // 2
     probes = np.asarray(sphere(KEY, size, N, jnp.float64)).T
     a = np.asarray(SLOW)
+    expected = []
     for i in range(size):
         others = np.delete(probes, i, axis=1)
         if name == "xtrace":
@@ -110,8 +112,46 @@ def test_samples_against_their_definition(name):
             inner = y @ np.linalg.solve(others.T @ y, y.T)
             inside, left, q = np.trace(inner), a - inner, np.linalg.qr(others)[0]
         u = probes[:, i] - q @ (q.T @ probes[:, i])
-        outside = (N - size + 1) * (u @ left @ u) / (u @ u)
-        np.testing.assert_allclose(result.samples[i], inside + outside, rtol=1e-10)
+        expected.append(inside + (N - size + 1) * (u @ left @ u) / (u @ u))
+    np.testing.assert_allclose(result.value, np.mean(expected), rtol=1e-11)
+    # The spread is widened by one common factor, which corrects the standard error.
+    factor = (result.samples - result.value) / (expected - np.mean(expected))
+    np.testing.assert_allclose(factor, factor[0], rtol=1e-8)
+    assert factor[0] > 1
+
+
+@pytest.mark.parametrize("name", ["xtrace", "xnystrace"])
+def test_jackknife_behind_the_standard_error(name):
+    size = BUDGET if name == "xnystrace" else BUDGET // 2
+    result = ESTIMATORS[name](product, SLOW[0], SLOW, key=KEY, num_matvecs=BUDGET)
+    probes = sphere(KEY, size, N, jnp.float64)
+
+    def on(rows, monkey):
+        monkey.setattr(leave_one_out, "sphere", lambda *_: probes[rows])
+        budget = len(rows) if name == "xnystrace" else 2 * len(rows)
+        return ESTIMATORS[name](product, SLOW[0], SLOW, key=KEY, num_matvecs=budget)
+
+    with pytest.MonkeyPatch.context() as monkey:
+        monkey.setattr(leave_one_out, "_honest", lambda samples, _: samples)
+        plain = on(np.arange(size), monkey).stderr
+        rest = [on(np.delete(np.arange(size), j), monkey).value for j in range(size)]
+    jackknife = np.sqrt((size - 1) * np.var(rest))
+    np.testing.assert_allclose(result.stderr, np.sqrt(plain * jackknife), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["xtrace", "xnystrace"])
+@pytest.mark.parametrize("spectrum", ["slow", "fast", "flat"])
+def test_standard_error_is_not_optimistic(name, spectrum):
+    flat = with_spectrum(np.random.default_rng(5).uniform(0.5, 1.5, N))
+    a = {"slow": SLOW, "fast": FAST, "flat": flat}[spectrum]
+    result = many(
+        lambda key: ESTIMATORS[name](product, a[0], a, key=key, num_matvecs=BUDGET), keys=1000
+    )
+    spread = np.sqrt(np.mean(jax.vmap(lambda e: e.stderr)(result) ** 2))
+    low, high = jax.vmap(lambda e: jnp.stack(e.interval(0.95)), out_axes=1)(result)
+    truth = jnp.trace(a)
+    assert spread > 0.97 * result.value.std()
+    assert jnp.mean((low <= truth) & (truth <= high)) > 0.93
 
 
 SHIFT = jnp.asarray(np.diag(np.linspace(0.0, 1.0, N)))
@@ -174,7 +214,7 @@ def test_frozen_derivative_is_exact_where_the_estimate_is(name):
     np.testing.assert_allclose(slope, jnp.sum(2 * (root + 0.3 * turn) * turn), rtol=1e-10)
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS)
+@pytest.mark.parametrize("name", marked(slow=True))
 def test_transformations(name):
     transform, order = TRANSFORMATIONS[name]
     f = curve(xtrace, basis="differentiated")
