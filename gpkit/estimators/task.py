@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
@@ -128,11 +130,17 @@ def make_model(task: Task, kernel: str | AbstractKernel, mean: Any, noise: Any, 
         _make_mean(mean, d, outputs),
         _make_noise(noise, task.columns),
     )
+    # Modules that were made while JAX was in float32 would be trained in float32.
+    model = jax.tree.map(lambda leaf: jnp.asarray(leaf, _double(leaf)), model)
     if prior is None:
         return model
     if prior != "default":
         raise ValueError(f"prior must be 'default' or None, got {prior!r}")
     return default_prior(model, d)
+
+
+def _double(leaf: Any) -> Any:
+    return jnp.float64 if jnp.issubdtype(jnp.result_type(leaf), jnp.floating) else None
 
 
 def _make_mean(mean: Any, d: int, outputs: tuple[int, ...]) -> AbstractMean:
