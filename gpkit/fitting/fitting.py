@@ -74,8 +74,8 @@ def fit(
 
     Ctrl-C ends the fit with the best state so far and status INTERRUPTED.
 
-    **Raises:** ValueError where shapes do not fit, a needed key is missing, or the optimizer
-    is not known.
+    **Raises:** ValueError where shapes do not fit, a needed key is missing, a count is
+    negative, or the optimizer is not known.
     """
     X, y = check_data(X, y, noise_variance=noise_variance)
     if isinstance(optimizer, str) and optimizer != "lbfgs":
@@ -83,6 +83,8 @@ def fit(
             f"optimizer must be 'lbfgs', an Optax transformation such as optax.adam(0.1), or "
             f"None; got {optimizer!r}"
         )
+    if n_restarts < 0 or max_steps < 0:
+        raise ValueError(f"counts are zero or above, got {n_restarts=} and {max_steps=}")
     if n_restarts > 1 and key is None:
         raise ValueError("n_restarts > 1 draws random starts: pass key=jax.random.key(0)")
     rows = pad_rows(X, y, noise_variance)

@@ -211,6 +211,8 @@ def test_the_status_of_the_evaluation_is_told_too():
     ("options", "message"),
     [
         ({"n_restarts": 2}, r"pass key=jax\.random\.key"),
+        ({"n_restarts": -1}, "counts are zero or above, got n_restarts=-1"),
+        ({"max_steps": -1}, "max_steps=-1"),
         ({"optimizer": "adam"}, "optimizer must be 'lbfgs', an Optax"),
         ({"noise_variance": np.ones(3)}, "noise_variance must have shape"),
     ],
