@@ -104,8 +104,7 @@ def divided_difference(f: Callable[[Array], Array], a: Array, b: Array) -> Array
     quotient = (values_a - values_b) / jnp.where(gap == 0, 1, gap)
     eps = jnp.finfo(a.dtype).eps
     rounding = eps * (jnp.abs(values_a) + jnp.abs(values_b)) / jnp.where(gap == 0, 1, jnp.abs(gap))
-    slope = partial(_derivative, f)
-    rough, fine = (_mean_along(slope, a, b, order) for order in (4, 6))
+    rough, fine = (_mean_along(f, a, b, order) for order in (4, 6))
     near = (gap == 0) | (jnp.abs(fine - rough) <= rounding)
     return jnp.where(near, fine, quotient)
 
@@ -119,17 +118,7 @@ def second_divided_difference(f: Callable[[Array], Array], a: Array, b: Array, c
     gap = jnp.abs(high - low)
     left, right = divided_difference(f, low, middle), divided_difference(f, middle, high)
     quotient = (right - left) / jnp.where(gap == 0, 1, high - low)
-    # Hermite-Genocchi: the mean of f'' over the simplex, as two nested line integrals.
-    curvature = partial(_derivative, partial(_derivative, f))
-
-    def mean(order: int) -> Array:
-        nodes, weights = _unit_gauss(order)
-        return sum(
-            weight * s * _mean_along(curvature, *_scaled(s, low, middle, high), order)
-            for s, weight in zip(nodes, weights, strict=True)
-        )
-
-    rough, fine = mean(2), mean(4)
+    rough, fine = (_mean_over_simplex(f, low, middle, high, order) for order in (2, 4))
     # The quotient loses digits by its own division, and before that by those on short sides.
     short = jnp.minimum(jnp.abs(middle - low), jnp.abs(high - middle))
     loss = jnp.where(short == 0, 1, jnp.minimum(gap / jnp.where(short == 0, 1, short), 1e3))
@@ -147,25 +136,35 @@ def _longest_outside(a: Array, b: Array, c: Array) -> tuple[Array, Array, Array]
     return first, middle, last
 
 
-def _scaled(s: float, low: Array, middle: Array, high: Array) -> tuple[Array, Array]:
-    """Ends of the segment of the simplex at distance s from `low`."""
-    return low + s * (middle - low), low + s * (high - low)
-
-
 def _derivative(f: Callable[[Array], Array], x: Array) -> Array:
     return jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
 
 
-def _unit_gauss(order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre nodes and weights on [0, 1]."""
+def _unit_gauss(order: int, ndim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights on [0, 1], to be multiplied with arrays of `ndim` axes."""
     nodes, weights = np.polynomial.legendre.leggauss(order)
-    return (0.5 * (nodes + 1)).tolist(), (0.5 * weights).tolist()
+    shape = (order, *(1,) * ndim)
+    return 0.5 * (nodes + 1).reshape(shape), 0.5 * weights.reshape(shape)
 
 
 def _mean_along(f: Callable[[Array], Array], a: Array, b: Array, order: int) -> Array:
-    """Gauss-Legendre mean of f over the segment from a to b."""
-    nodes, weights = _unit_gauss(order)
-    return sum(w * f(a + t * (b - a)) for t, w in zip(nodes, weights, strict=True))
+    """Gauss-Legendre mean of f' over the segment from a to b."""
+    t, weights = _unit_gauss(order, a.ndim)
+    points = a + t.astype(a.real.dtype) * (b - a)
+    return jnp.sum(weights.astype(a.real.dtype) * _derivative(f, points), axis=0)
+
+
+def _mean_over_simplex(
+    f: Callable[[Array], Array], a: Array, b: Array, c: Array, order: int
+) -> Array:
+    """Half the mean of f'' over the triangle of weights: f[a, b, c] of Hermite and Genocchi."""
+    s, outer = _unit_gauss(order, a.ndim + 1)
+    t, inner = _unit_gauss(order, a.ndim)
+    along, across, weights = s, s * t, outer * s * inner
+    along, across, weights = (x.astype(a.real.dtype) for x in (along, across, weights))
+    points = a + along * (b - a) + across * (c - b)
+    curvature = _derivative(partial(_derivative, f), points)
+    return jnp.sum(weights * curvature, axis=(0, 1))
 
 
 def _apply(f: _Function, spectrum: _Spectrum, captured: list, matrix: Array) -> Array:

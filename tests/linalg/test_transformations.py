@@ -1,0 +1,165 @@
+"""Every transformation on every Krylov operator; second order against finite differences."""
+
+import calculus
+import jax
+import jax.numpy as jnp
+import krylov_cases as cases
+import numpy as np
+import pytest
+
+from gpkit import linalg
+
+N = 6
+_START = {False: cases.random((N,), 1), True: cases.random((N,), 1, complex_=True)}
+_MOVE = {False: cases.random((N,), 2), True: cases.random((N,), 2, complex_=True)}
+_MATRIX = {c: cases.hermitian(jnp.linspace(1.0, 3.0, N), complex_=c) for c in (False, True)}
+_CHANGE = {c: cases.hermitian(jnp.linspace(-0.5, 0.5, N), 7, complex_=c) for c in (False, True)}
+_SKEW = cases.random((N, N), 8)
+
+
+def _inputs(t, *, complex_):
+    """Start vector and Hermitian matrix that move with t."""
+    c = complex_
+    return _START[c] + jnp.sin(t) * _MOVE[c], _MATRIX[c] + t * _CHANGE[c]
+
+
+def _weighted(outputs):
+    return sum(jnp.sum((w * x).real) for w, x in zip(cases.weights_like(outputs), outputs))  # noqa: B905
+
+
+def _lanczos(reortho, complex_):
+    def loss(t):
+        v, p = _inputs(t, complex_=complex_)
+        return _weighted(cases.smooth(linalg.lanczos(cases.dense, v, p, depth=4, reortho=reortho)))
+
+    return loss
+
+
+def _arnoldi(reortho, complex_):
+    def loss(t):
+        v, p = _inputs(t, complex_=complex_)
+        p = p + jnp.cos(t) * 0.3 * _SKEW
+        return _weighted(cases.smooth(linalg.arnoldi(cases.dense, v, p, depth=4, reortho=reortho)))
+
+    return loss
+
+
+def _bidiagonalise(complex_):
+    def loss(t):
+        v, p = _inputs(t, complex_=complex_)
+        p = jnp.concatenate([p, jnp.cos(t) * _SKEW[:2]])
+        return _weighted(cases.smooth(linalg.bidiagonalise(cases.dense, v, p, depth=3)))
+
+    return loss
+
+
+def _checkpointed(t):
+    v, p = _inputs(t, complex_=False)
+    steps = linalg.lanczos_checkpointed(cases.dense, v, p, depth=5, segment=2)
+    return jnp.sum(jnp.sin(steps.diagonal)) + jnp.sum(steps.offdiagonal**2) * steps.norm
+
+
+def _quadratic(gradient):
+    def loss(t):
+        """A shifted logarithm: f is closed over the variable as well. Full depth."""
+        v, p = _inputs(t, complex_=False)
+        return linalg.funm_quadratic(
+            lambda x: jnp.log(x + t * t), cases.dense, v, p, depth=N, gradient=gradient
+        ).value
+
+    return loss
+
+
+def _action(t):
+    v, p = _inputs(t, complex_=True)
+    got = linalg.funm_lanczos(lambda x: jnp.exp(-x * (1 + t)), cases.dense, v, p, depth=4).value
+    return _weighted([got])
+
+
+def _general_action(t):
+    v, p = _inputs(t, complex_=False)
+    p = p + 0.2 * jnp.cos(t) * _SKEW
+    return _weighted([linalg.funm_arnoldi(jnp.sqrt, cases.dense, v, p, depth=4).value])
+
+
+def _exponential(t):
+    v, p = _inputs(t, complex_=False)
+    p = p + 0.2 * jnp.cos(t) * _SKEW
+    return _weighted([linalg.expm_multiply(cases.dense, v, p, depth=4, num_substeps=2).value])
+
+
+OPERATORS = {
+    "lanczos": _lanczos("full", False),
+    "lanczos complex": _lanczos("full", True),
+    "lanczos without reorthogonalisation": _lanczos("none", True),
+    "lanczos checkpointed": _checkpointed,
+    "arnoldi": _arnoldi("full", True),
+    "arnoldi without reorthogonalisation": _arnoldi("none", False),
+    "bidiagonalise": _bidiagonalise(True),
+    "funm_quadratic": _quadratic("adjoint"),
+    "funm_quadratic frozen": _quadratic("frozen"),
+    "funm_lanczos": _action,
+    "funm_arnoldi": _general_action,
+    "expm_multiply": _exponential,
+}
+T, STEP = 0.3, 1e-3
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """Value, first and second derivative from values alone, by central differences."""
+    known = {}
+
+    def get(name, order):
+        if name not in known:
+            f = jax.jit(jax.vmap(OPERATORS[name]))
+            step = STEP * jnp.arange(-4, 5)
+            values = np.asarray(f(T + step))
+            first = np.array(
+                [1 / 280, -4 / 105, 1 / 5, -4 / 5, 0, 4 / 5, -1 / 5, 4 / 105, -1 / 280]
+            )
+            second = np.array(
+                [-1 / 560, 8 / 315, -1 / 5, 8 / 5, -205 / 72, 8 / 5, -1 / 5, 8 / 315, -1 / 560]
+            )
+            known[name] = values[4], first @ values / STEP, second @ values / STEP**2
+        return known[name][order]
+
+    return get
+
+
+TOLERANCE = (1e-12, 1e-8, 1e-6)  # for values, first and second derivatives
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_both_modes_and_their_compositions(name, reference):
+    f = OPERATORS[name]
+    orders = {"grad": 1, "jvp": 1, "forward over reverse": 2, "reverse over reverse": 2}
+    run = jax.jit(lambda t: [calculus.TRANSFORMATIONS[key][0](f)(t) for key in orders])
+    for got, order in zip(run(T), orders.values(), strict=True):
+        tolerance = TOLERANCE[order]
+        assert float(got) == pytest.approx(reference(name, order), rel=tolerance, abs=tolerance)
+
+
+def _every_pair():
+    """All transformations: of the first operator always, of the others when there is time."""
+    for name in OPERATORS:
+        marks = () if name == "lanczos" else pytest.mark.slow
+        for transformation in calculus.TRANSFORMATIONS:
+            yield pytest.param(name, transformation, marks=marks)
+
+
+@pytest.mark.parametrize(("name", "transformation"), list(_every_pair()))
+def test_every_transformation(name, transformation, reference):
+    transform, order = calculus.TRANSFORMATIONS[transformation]
+    got, tolerance = float(jax.jit(transform(OPERATORS[name]))(T)), TOLERANCE[order]
+    assert got == pytest.approx(reference(name, order), rel=tolerance, abs=tolerance)
+
+
+@pytest.mark.parametrize("name", ["lanczos", "arnoldi", "bidiagonalise", "funm_lanczos"])
+def test_linear_transpose_of_linearize(name, reference):
+    @jax.jit
+    def slope(t):
+        _, linear = jax.linearize(OPERATORS[name], t)
+        return jax.linear_transpose(linear, t)(1.0)[0]
+
+    assert float(slope(T)) == pytest.approx(reference(name, 1), rel=1e-8, abs=1e-8)
