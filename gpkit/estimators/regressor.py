@@ -14,6 +14,7 @@ from gpkit.estimators.base import (
     written_kernel,
 )
 from gpkit.estimators.task import Task, make_dataset, make_model
+from gpkit.estimators.threads import lapack_threads
 from gpkit.fitting import FitResult, fit
 from gpkit.fitting.budget import plan_dense, subset
 from gpkit.predictor import on_host
@@ -127,7 +128,7 @@ class GPRegressor(AbstractGPEstimator):
             print(f"gpkit: {plan.summary()}")
         keep = subset(dataset.n, plan.rows, seed)
         known = task.noise_variance
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), lapack_threads(len(keep)):
             model = make_model(task, self.kernel, self.mean, self.noise, self.prior)
             result = fit(
                 model,

@@ -15,6 +15,7 @@ from gpkit.estimators.base import (
     written_kernel,
 )
 from gpkit.estimators.task import Task, make_dataset, make_model
+from gpkit.estimators.threads import lapack_threads
 from gpkit.fitting.budget import Plan, plan_dense, subset
 from gpkit.results import Progress, silent
 from gpkit.selection.candidates import default_candidates
@@ -139,7 +140,7 @@ class GPSelector(AbstractGPEstimator):
                 )
                 for s in kfold(len(keep), min(_NUM_FOLDS, len(keep)), seed=seed)
             ]
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), lapack_threads(len(keep)):
             models = {
                 name: make_model(task, kernel, self.mean, self.noise, self.prior)
                 for name, kernel in kernels.items()

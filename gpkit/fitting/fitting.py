@@ -14,10 +14,14 @@ from gpkit.fitting.problem import Problem, make_problem
 from gpkit.fitting.start import data_start, random_start
 from gpkit.model import GP
 from gpkit.padding import Rows, pad_rows
-from gpkit.params import log_prior, num_parameters
+from gpkit.params import log_prior, num_parameters, partition
 from gpkit.results import Progress, Status, silent
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import Dense
+
+
+# Log units: starts closer than this end in the same place.
+_SAME_START = 0.05
 
 
 class FitResult(NamedTuple):
@@ -65,8 +69,8 @@ def fit(
     - `optimizer`: "lbfgs" (limited-memory BFGS with a Wolfe line search), any Optax gradient
       transformation, or None to keep the parameters as they are.
     - `n_restarts`: runs after the one that starts at the model's own values: the first of
-      them starts at values read off the data, the others at random. They run one after
-      another, and the best of all is kept.
+      them starts at values read off the data (unless those are the model's own), the others
+      at random. They run one after another, and the best of all is kept.
     - `max_steps`, `tol`: a run stops after `max_steps`, or when five steps together change
       the value by less than `tol` nats.
     - `key`: needed for two or more restarts, and by solvers with random probes.
@@ -120,13 +124,26 @@ def fit(
 
 
 def _starts(model: GP, rows: Rows, n_restarts: int, key: Array | None) -> Iterator[GP]:
-    """As given, then read off the data, then random: made one by one, when needed."""
+    """As given, then read off the data, then random: made one by one, when needed.
+
+    A start read off the data that is (nearly) the one given would only repeat its run: a
+    random one takes its place, where there is a key.
+    """
     yield model
-    if n_restarts > 0:
-        yield data_start(model, rows)
+    if n_restarts == 0:
+        return
+    other = data_start(model, rows)
+    repeats = _alike(model, other)
+    if not repeats:
+        yield other
     if key is not None:
-        for number in range(1, n_restarts):
+        for number in range(0 if repeats else 1, n_restarts):
             yield random_start(model, rows, key, number)
+
+
+def _alike(a: GP, b: GP) -> bool:
+    pairs = zip(jax.tree.leaves(partition(a)[0]), jax.tree.leaves(partition(b)[0]), strict=True)
+    return all(np.allclose(x, y, rtol=0.0, atol=_SAME_START) for x, y in pairs)
 
 
 @eqx.filter_jit
