@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -18,7 +19,6 @@ from gpkit.params import log_prior, num_parameters, partition
 from gpkit.results import Progress, Status, silent
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import Dense
-
 
 # Log units: starts closer than this end in the same place.
 _SAME_START = 0.05
