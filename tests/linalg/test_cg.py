@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse.linalg
-from calculus import TRANSFORMATIONS, derivative
 
 from gpkit.linalg.cg import cg, quadratic_form
 from gpkit.results import Status
+from tests.linalg.calculus import TRANSFORMATIONS, derivative
 
 N = 40
 

@@ -2,12 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-import krylov_cases as cases
 import numpy as np
 import pytest
 
 from gpkit.linalg import lanczos, lanczos_checkpointed
 from gpkit.results import Status
+from tests.linalg import krylov_cases as cases
 
 
 def _loss(function, options):

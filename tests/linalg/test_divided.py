@@ -2,13 +2,13 @@
 
 import jax
 import jax.numpy as jnp
-import krylov_cases as cases
 import mpmath
 import numpy as np
 import pytest
 
 from gpkit.linalg import general_function, hermitian_function
 from gpkit.linalg.divided import divided_difference, second_divided_difference
+from tests.linalg import krylov_cases as cases
 
 FUNCTIONS = {
     "log": (jnp.log, mpmath.log),

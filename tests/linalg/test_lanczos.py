@@ -2,13 +2,13 @@
 
 import jax
 import jax.numpy as jnp
-import krylov_cases as cases
 import numpy as np
 import pytest
 
 from gpkit.linalg import krylov, lanczos
 from gpkit.linalg.lanczos import maps
 from gpkit.results import Status
+from tests.linalg import krylov_cases as cases
 
 
 def _plain(depth, reortho):

@@ -2,13 +2,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from calculus import TRANSFORMATIONS, derivative, marked
 
 from gpkit.linalg import probes
 from gpkit.linalg.pivoted import pivoted_cholesky
 from gpkit.linalg.preconditioners import low_rank_plus_diagonal
 from gpkit.linalg.slq import slq, slq_trace
 from gpkit.results import Status
+from tests.linalg.calculus import TRANSFORMATIONS, derivative, marked
 
 N, PROBES = 40, 6
 KEY = jax.random.key(0)

@@ -2,13 +2,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from calculus import TRANSFORMATIONS, derivative, marked
 
 from gpkit.linalg import leave_one_out
 from gpkit.linalg.leave_one_out import xdiag, xnystrace, xtrace
 from gpkit.linalg.probes import sphere
 from gpkit.linalg.trace import hutch_plus_plus, hutchinson
 from gpkit.results import Status
+from tests.linalg.calculus import TRANSFORMATIONS, derivative, marked
 
 N, BUDGET, KEYS = 24, 12, 3000
 KEY = jax.random.key(0)

@@ -3,11 +3,11 @@
 import calculus
 import jax
 import jax.numpy as jnp
-import krylov_cases as cases
 import numpy as np
 import pytest
 
 from gpkit import linalg
+from tests.linalg import krylov_cases as cases
 
 N = 6
 _START = {False: cases.random((N,), 1), True: cases.random((N,), 1, complex_=True)}
