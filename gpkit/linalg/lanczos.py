@@ -194,30 +194,33 @@ def _adjoint(
     g_residual, g_norm, g_diagonal, g_offdiagonal = krylov.conjugated(
         cotangent, out, ("residual", "norm", "diagonal", "offdiagonal")
     )
-    g_lengths = jnp.concatenate([g_norm[None], g_offdiagonal])  # of u_{k-1}, k = 0..K-1
-    lengths = jnp.concatenate([out.norm[None], out.offdiagonal])
+    # |v| and beta, and their gradients: lengths[k] is that of the vector before q_k.
+    g_lengths = jnp.concatenate([g_norm[None], g_offdiagonal])
+    lengths = jnp.concatenate([out.norm[None], out.offdiagonal, jnp.zeros_like(out.norm)[None]])
 
     def step(carry: tuple, k: Array) -> tuple[tuple, None]:
-        g_u, multiplier_after, g_h, g_operands = carry
-        at = _at(out, k)
+        g_u, multiplier_after, u, g_h, g_operands = carry
+        alpha, q, g_length = out.diagonal[k], out.basis[k], g_lengths[k]
         if full:
-            multiplier, g_h, mixed = _project(out, at, g_h, g_u, g_diagonal[k], k)
-            kept, g_beta_before = multiplier, 0.0
+            multiplier, g_h, mixed = _project(out, g_h, g_u, g_diagonal[k], k)
+            kept = multiplier
         else:
-            g_alpha = g_diagonal[k] - krylov.inner(at.q, g_u)
-            multiplier, mixed, kept = g_u + g_alpha * at.q, g_alpha * at.image, g_u
-            g_beta_before = -krylov.inner(at.q_before, g_u) * (k > 0)
-        more, g_q = krylov.adjoint_product(apply, operands, at.q, multiplier)
-        g_q = g_q + mixed - at.alpha * kept - at.beta * multiplier_after
+            q_before, before = out.basis[jnp.maximum(k - 1, 0)], lengths[k] * (k > 0)
+            g_alpha = g_diagonal[k] - krylov.inner(q, g_u)
+            image = alpha * q + before * q_before + u
+            multiplier, mixed, kept = g_u + g_alpha * q, g_alpha * image, g_u
+            g_length = g_length - krylov.inner(q_before, g_u) * (k > 0)
+        more, g_q = krylov.adjoint_product(apply, operands, q, multiplier)
+        g_q = g_q + mixed - alpha * kept - lengths[k + 1] * multiplier_after
         if cotangent.basis is not None:
             g_q = g_q + cotangent.basis[k].conj()
-        g_length = g_lengths[k] + g_beta_before
-        g_u = krylov.normalise_adjoint(g_length, g_q, lengths[k], at.q)
-        return (g_u, kept, g_h, krylov.add(g_operands, more)), None
+        g_u = krylov.normalise_adjoint(g_length, g_q, lengths[k], q)
+        return (g_u, kept, lengths[k] * q, g_h, krylov.add(g_operands, more)), None
 
     start = (
         jnp.where(alive, g_residual, 0),
         jnp.zeros_like(v),
+        out.residual,
         jnp.zeros((depth, depth) if full else (0, 0), v.dtype),
         krylov.zero_gradient(operands),
     )
@@ -226,7 +229,7 @@ def _adjoint(
 
 
 def _project(
-    out: Lanczos, at: _Step, g_h: Array, g_u: Array, g_alpha: Array, k: Array
+    out: Lanczos, g_h: Array, g_u: Array, g_alpha: Array, k: Array
 ) -> tuple[Array, Array, Array]:
     """Multiplier of step k, coefficient matrix with its column k, and their part of g_q."""
     rows = jnp.arange(out.diagonal.size)
