@@ -102,7 +102,12 @@ def _xtrace_samples(n: int, known: _Known, s: Float[Array, "k k"]) -> Float[Arra
 
 
 def xnystrace(
-    matvec: MatVec, template: Template, *params: PyTree, key: PRNGKeyArray, num_matvecs: int
+    matvec: MatVec,
+    template: Template,
+    *params: PyTree,
+    key: PRNGKeyArray,
+    num_matvecs: int,
+    basis: str = "frozen",
 ) -> Estimate:
     r"""tr A for symmetric positive semidefinite A, by leave-one-out Nystroem approximation.
 
@@ -111,12 +116,13 @@ def xnystrace(
     without probe i has trace tr(Y H^{-1} Y^T) - |Y h_i|^2 / h_ii and leaves 1 / h_ii of the
     probe's quadratic form. A shift of the size of rounding errors keeps H definite.
 
-    Args: as in `xtrace`, `num_matvecs` from 2 to n. The derivative is that of the computed
-        number; at matrices of rank below `num_matvecs` it loses its digits, use `xtrace`
-        there.
+    Args: as in `xtrace`, `num_matvecs` from 2 to n. With the approximations "frozen" the
+        derivative is Hutchinson's with the same probes. That of the computed number,
+        "differentiated", has a far larger variance where A is nearly of low rank but its
+        derivative is not, and loses its digits where A has a rank below `num_matvecs`.
 
     Raises:
-        ValueError: `num_matvecs` out of range.
+        ValueError: `num_matvecs` out of range, or an unknown `basis`.
     """
     n = template.shape[0]
     check_budget(num_matvecs, 2, n)
@@ -124,10 +130,13 @@ def xnystrace(
     products = matvec(probes, *params)
     tiny = jnp.finfo(products.dtype).tiny ** 0.5  # for A = 0
     shift = jax.lax.stop_gradient(_eps(products) * jnp.linalg.norm(products)) + tiny
-    products = products + shift * probes
+    forms = jnp.sum(probes * products, axis=0)
+    products = chosen(basis)(products + shift * probes)
     h = probes.T @ products
     h, gram = 0.5 * (h + h.T), probes.T @ probes
     samples = _nystroem_samples(n, products, h, gram)
+    if basis == "frozen":
+        samples = samples + forms - jax.lax.stop_gradient(forms)
     _, r = jnp.linalg.qr(jax.lax.stop_gradient(products))
     frozen = jax.lax.stop_gradient(h)
 

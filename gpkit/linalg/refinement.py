@@ -38,7 +38,7 @@ def mixed_precision_cg(
         low_dtype: dtype of the inner products.
         low_matvec: the product in low precision; by default `matvec` with v and the floating
             point leaves of `params` cast to `low_dtype` (arrays closed over are not cast).
-        shift: by default 4 rounding units of the norm of A, from 8 power iterations.
+        shift: by default one rounding unit of the norm of A, from 8 power iterations.
         preconditioner: v -> P^{-1} v for the inner solve, in low precision; data.
         rtol, atol, max_steps: as in `cg`; each step is one product in high precision and
             an inner solve to `inner_rtol` with at most `inner_max_steps` low products.
@@ -78,8 +78,9 @@ def mixed_precision_cg(
         def approximate_inverse(r: Array) -> Array:
             length = norms(r)
             length = jnp.where(length > 0, length, 1)
-            z = run(inner, (r / length).astype(low_dtype), None).solution
-            return z.astype(r.dtype) * length
+            z = run(inner, (r / length).astype(low_dtype), None).solution.astype(r.dtype)
+            # Rounding can make the first curvature negative: then no preconditioner this time.
+            return jnp.where(jnp.any(z != 0, axis=0), z * length, r)
 
         outer = Problem(
             product=lambda v: product(v.reshape(shape), operands).reshape(block.shape),
@@ -96,7 +97,7 @@ def mixed_precision_cg(
 
 
 def _rounding(apply: Callable[[Array], Array], block: Array) -> Array:
-    """Four rounding units of the norm of the operator, estimated by power iterations."""
+    """One rounding unit of the norm of the operator, estimated by power iterations."""
     n = block.shape[0]
     start = jnp.broadcast_to(jnp.cos(jnp.arange(n, dtype=block.dtype) ** 2)[:, None], block.shape)
 
@@ -106,7 +107,7 @@ def _rounding(apply: Callable[[Array], Array], block: Array) -> Array:
         return w, jnp.max(norms(w))
 
     _, norm = jax.lax.fori_loop(0, 8, step, (start, jnp.ones((), block.real.dtype)))
-    return 4 * jnp.finfo(block.dtype).eps * norm
+    return jnp.finfo(block.dtype).eps * norm
 
 
 def _cast(tree: PyTree, dtype: DTypeLike) -> PyTree:

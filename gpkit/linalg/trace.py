@@ -9,6 +9,9 @@ closed-over values. Estimators that build a basis Q from products have two deriv
 - `"frozen"`: Q is data. The estimator is unbiased for every Q that does not depend on the
   remaining probes, hence so is this derivative, and it is one product's derivative per product.
   It exists for matrices of any rank.
+  Its variance was the smaller one in every case measured, by up to 6 times in the standard
+  deviation. Neither profits from the basis as the value does: for log-determinants of kernel
+  matrices Hutchinson's gradient was mostly the best of all at equal products.
 - `"differentiated"`: the derivative of the computed number itself, through the QR factorisation
   that makes Q; NaN where that has no derivative (numerically dependent products).
 """

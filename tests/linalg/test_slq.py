@@ -67,7 +67,7 @@ def test_brackets_hold_the_exact_forms(lengthscale, noise):
 
 
 def test_without_a_lower_bound_the_truncation_error_is_unknown():
-    result = slq(product, N, kernel(), key=KEY, num_probes=PROBES, depth=10)
+    result = jax.jit(lambda a: slq(product, N, a, key=KEY, num_probes=PROBES, depth=10))(kernel())
     estimate = result.estimate()
     assert estimate.error_bound == np.inf
     np.testing.assert_allclose(result.samples, shallow(kernel(), 1e-2).upper, rtol=1e-12)
@@ -109,7 +109,8 @@ def test_intervals_are_honest():
 
 
 def test_one_probe_has_an_infinite_standard_error():
-    result = slq(product, N, kernel(), key=KEY, num_probes=1, depth=5, lower_bound=1e-2)
+    options = {"num_probes": 1, "depth": 5, "lower_bound": 1e-2}
+    result = jax.jit(lambda a: slq(product, N, a, key=KEY, **options))(kernel())
     assert result.estimate().stderr == np.inf
 
 
@@ -122,14 +123,16 @@ def test_multiples_of_the_identity_end_after_one_step(scale):
     np.testing.assert_allclose(result.value, N * np.log(scale), atol=1e-11)
     np.testing.assert_allclose(result.upper, result.lower, atol=1e-11)
     assert result.status == Status.EARLY_BREAKDOWN
-    np.testing.assert_allclose(jax.grad(lambda s: logdet(s).value)(scale), N / scale, rtol=1e-12)
+    np.testing.assert_allclose(
+        jax.jit(jax.grad(lambda s: logdet(s).value))(scale), N / scale, rtol=1e-12
+    )
 
 
 def test_rank_one_plus_noise():
     def logdet(t, solver):
         return solver(t * jnp.ones((N, N)) + 0.1 * jnp.eye(N))
 
-    ours = jax.value_and_grad(lambda t: logdet(t, lambda a: shallow(a, 0.1).value))(2.0)
+    ours = jax.jit(jax.value_and_grad(lambda t: logdet(t, lambda a: shallow(a, 0.1).value)))(2.0)
     z = probes.rademacher(KEY, PROBES, N, jnp.float64)
     share = np.mean(np.sum(z, axis=1) ** 2) / N
     rest = N - share
@@ -198,9 +201,8 @@ def test_gradient_with_a_preconditioner_is_that_of_the_log_determinant():
 @pytest.mark.parametrize("function", [jnp.sqrt, lambda x: 1 / x])
 def test_other_functions(function):
     a = kernel(0.3, 0.1)
-    result = slq_trace(
-        product, N, a, function=function, key=KEY, num_probes=PROBES, depth=10, lower_bound=0.1
-    )
+    options = {"num_probes": PROBES, "depth": 10, "lower_bound": 0.1, "function": function}
+    result = jax.jit(lambda a: slq_trace(product, N, a, key=KEY, **options))(a)
     truth = forms(function, a, probes.rademacher(KEY, PROBES, N, jnp.float64))
     assert (result.lower - 1e-10 <= truth).all()
     assert (truth <= result.upper + 1e-10).all()
@@ -208,22 +210,15 @@ def test_other_functions(function):
 
 def test_orthogonal_probes_give_the_exact_log_determinant():
     a = kernel(0.3, 0.1, n=12)
-    result = slq(
-        product,
-        12,
-        a,
-        key=KEY,
-        num_probes=12,
-        depth=12,
-        lower_bound=0.05,
-        probes=probes.orthogonal,
-    )
+    options = {"num_probes": 12, "depth": 12, "lower_bound": 0.05, "probes": probes.orthogonal}
+    result = jax.jit(lambda a: slq(product, 12, a, key=KEY, **options))(a)
     np.testing.assert_allclose(result.value, np.linalg.slogdet(a)[1], rtol=1e-10)
 
 
 def test_float32_and_bad_arguments():
     a = kernel(0.3, 0.1).astype(jnp.float32)
-    result = slq(product, N, a, key=KEY, num_probes=2, depth=8, lower_bound=0.1)
+    options = {"num_probes": 2, "depth": 8, "lower_bound": 0.1}
+    result = jax.jit(lambda a: slq(product, N, a, key=KEY, **options))(a)
     assert result.value.dtype == jnp.float32
     assert bool(jnp.isfinite(result.estimate().error_bound))
     with pytest.raises(ValueError, match="num_probes"):
