@@ -70,12 +70,18 @@ def seconds(job):
     return sum(row["fit_seconds"] + row["predict_seconds"] for row in job["rows"])
 
 
+def processor_seconds(job):
+    return sum(row.get("processor_seconds", math.nan) for row in job["rows"])
+
+
 def summary(jobs, methods):
     """Per method: sets won, sets within noise, mean rank, seconds in all."""
     by_set = {}
     for job in jobs:
         by_set.setdefault(job["dataset"], []).append(job)
-    reference = sum(seconds(job) for job in jobs if job["method"] == "sklearn-gpr")
+    yardstick = [job for job in jobs if job["method"] == "sklearn-gpr"]
+    reference = sum(seconds(job) for job in yardstick)
+    processor = sum(processor_seconds(job) for job in yardstick)
     rows = []
     for method in methods:
         mine = [job for job in jobs if job["method"] == method]
@@ -89,9 +95,12 @@ def summary(jobs, methods):
         failed = sum(not complete(job) for job in mine)
         row = [method, f"{count[0]} of {len(mine)}", count[1], count[2], _mean_rank(mine, by_set)]
         ratio = number(total / reference, 2) if reference else "-"
-        rows.append([*row, number(total, 1), ratio, number(starts, 1), failed])
+        busy = sum(processor_seconds(job) for job in mine)
+        shares = [number(busy, 1), number(busy / processor, 2) if processor else "-"]
+        rows.append([*row, number(total, 1), ratio, *shares, number(starts, 1), failed])
     head = ["method", "best NLPD", "within 1 se", "within 2 se", "mean rank", "seconds"]
-    return table([*head, "of sklearn-gpr's", "process starts", "failed"], rows)
+    more = ["of sklearn-gpr's", "processor seconds", "of sklearn-gpr's"]
+    return table([*head, *more, "process starts", "failed"], rows)
 
 
 def _mean_rank(mine, by_set):
