@@ -10,6 +10,8 @@ from scipy import optimize
 
 import gpkit as gp
 from gpkit import kernels as gk
+from gpkit.fitting.start import data_start
+from gpkit.padding import pad_rows
 from gpkit.params import Fixed, LogNormal, Positive, log_prior
 from gpkit.results import Status
 from tests.compilations import compilations
@@ -98,6 +100,17 @@ def test_a_bad_first_run_does_not_win(optimum):
     assert alone.log_density < -optimum.fun - 5
     better = gp.fit(poor, X, Y, n_restarts=1)
     assert better.log_density == pytest.approx(-optimum.fun, abs=1e-2)
+
+
+def test_a_start_that_would_only_repeat_the_first_is_replaced():
+    at_data = data_start(model(), pad_rows(X, Y))
+    assert len(gp.fit(at_data, X, Y, n_restarts=1, max_steps=1).runs) == 1
+    runs = gp.fit(at_data, X, Y, n_restarts=1, max_steps=1, key=jax.random.key(0)).runs
+    assert len(runs) == 2
+    assert abs(runs[0].start_value - runs[1].start_value) > 0.1
+    # Any other start is run as well as the one read off the data.
+    both = gp.fit(model((1.0, 9.0)), X, Y, n_restarts=1, max_steps=1, key=jax.random.key(0)).runs
+    assert both[1].start_value == runs[0].start_value
 
 
 def test_equal_keys_give_equal_fits(fitted):
