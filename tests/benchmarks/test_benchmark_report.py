@@ -15,7 +15,8 @@ def job(method, nlpds, status="ok", dataset="a"):
     rows = [
         {
             "split": i, "nlpd": v, "rmse": 1.0, "crps": 0.5, "coverage90": 0.9,
-            "fit_seconds": 2.0, "predict_seconds": 0.5, "n": 90, "n_test": 10, "d": 3,
+            "fit_seconds": 2.0, "predict_seconds": 0.5, "processor_seconds": 1.5,
+            "n": 90, "n_test": 10, "d": 3,
         }
         for i, v in enumerate(nlpds)
     ]  # fmt: skip
@@ -79,7 +80,7 @@ def test_page_holds_every_row_and_every_failure():
     assert "left out: no rivals' environment given" in page
     summary = page.split("## Summary")[1].split("## a")[0]
     line = next(line for line in summary.splitlines() if line.startswith("| close |"))
-    assert line == "| close | 0 of 1 | 1 | 1 | 2.00 | 10.0 | - | 1.0 | 0 |"
+    assert line == "| close | 0 of 1 | 1 | 1 | 2.00 | 10.0 | - | 6.0 | - | 1.0 | 0 |"
 
 
 def test_plan_states_what_runs():
