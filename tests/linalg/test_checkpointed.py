@@ -24,7 +24,7 @@ def _loss(function, options):
     [(1, None, False), (9, 3, False), (10, 3, True), (10, 20, False), (10, 1, False)],
 )
 def test_agrees_with_the_stored_basis(depth, segment, complex_):
-    """Value, both modes and a mixed second derivative, for whole and broken segments."""
+    """Value, both modes and both second derivatives, for whole and broken segments."""
     matrix = cases.hermitian(jnp.linspace(1.0, 5.0, 16), complex_=complex_)
     v, dv = (cases.random((16,), seed, complex_=complex_) for seed in (1, 2))
     dp = cases.random((16, 16), 3, complex_=complex_)
@@ -39,6 +39,7 @@ def test_agrees_with_the_stored_basis(depth, segment, complex_):
                 jax.value_and_grad(f, (0, 1))(p, v),
                 jax.jvp(f, (p, v), (dp, dv)),
                 jax.jvp(gradient, (p, v), (dp, dv)),
+                jax.grad(lambda v: jnp.vdot(dv, gradient(p, v)[1]).real)(v),
             )
 
         return of(pair[0]), of(pair[1])

@@ -1,12 +1,12 @@
 """A hand-written pair of maps behaves like JAX's own derivative under every transformation."""
 
-import calculus
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gpkit.linalg.primitive import densify, hoist, pullback, pushforward, with_adjoint
+from tests.linalg import calculus
 
 SLOPE = jnp.array([0.3, -0.7, 1.1])
 

@@ -1,12 +1,12 @@
 """Every transformation on every Krylov operator; second order against finite differences."""
 
-import calculus
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gpkit import linalg
+from tests.linalg import calculus
 from tests.linalg import krylov_cases as cases
 
 N = 6
