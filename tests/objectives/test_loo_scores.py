@@ -75,6 +75,45 @@ def test_rows_outside_the_mask_score_nothing(post):
     assert float(total.value) == pytest.approx(expected, rel=1e-12)
 
 
+ROWS = np.random.default_rng(3).normal(size=(48, 2)).astype(np.float32)
+ROWS[10] = ROWS[11]
+TARGETS = np.sin(3 * ROWS[:, 0]) + 0.1 * ROWS[:, 1]
+
+
+@jax.jit
+def nlpd(lengthscale, variance, noise, X, y):
+    model = gp.GP(variance * gk.RBF(lengthscale), noise=gp.noise.Gaussian(noise))
+    found = gp.leave_one_out_nlpd(model, X, y)
+    return found.value, found.error_bound
+
+
+@pytest.mark.parametrize("noise", [2e-5, 1e-3, 0.1])
+@pytest.mark.parametrize("variance", [1e-2, 1.0, 1e3])
+@pytest.mark.parametrize("lengthscale", [0.1, 1.0, 1e3])
+def test_float32_lies_within_its_bound_of_float64(lengthscale, variance, noise):
+    theta = np.float32([lengthscale, variance, noise])
+    low, bound = nlpd(*theta, ROWS, TARGETS)
+    exact, tight = nlpd(*theta.astype(float), ROWS.astype(float), TARGETS.astype(float))
+    assert low.dtype == bound.dtype == np.float32
+    assert abs(float(low) - float(exact)) <= float(bound)
+    assert 0 < float(tight) < 1e-7 * float(bound)
+
+
+def test_the_bound_adds_up_over_targets_and_skips_the_mask(post):
+    found = gp.leave_one_out_nlpd(MODEL, X, Y, noise_variance=KNOWN)
+    single = [gp.leave_one_out_nlpd(MODEL, X, y, noise_variance=KNOWN) for y in Y.T]
+    total = sum(float(s.error_bound) for s in single)
+    assert float(found.error_bound) == pytest.approx(total, rel=1e-9)
+    # A row that does not count has no say in the smallest noise.
+    mask = np.arange(N + 1) < N
+    rows, targets = np.concatenate([X, X[:1]]), np.concatenate([Y, Y[:1]])
+    known = np.append(KNOWN, 0.0)
+    still = gp.GP(MODEL.kernel, MODEL.mean, gp.noise.NoNoise())
+    padded = gp.leave_one_out_nlpd(still, rows, targets, noise_variance=known, mask=mask)
+    plain = gp.leave_one_out_nlpd(still, X, Y, noise_variance=KNOWN)
+    assert float(padded.error_bound) < 3 * float(plain.error_bound)
+
+
 def test_gradient_is_that_of_differences():
     def total(noise):
         model = gp.replace(MODEL, "noise.variance", gp.params.Positive(noise))
