@@ -7,6 +7,7 @@ from gpkit.linalg.bidiag import bidiagonalise as bidiagonalise
 from gpkit.linalg.cg import cg as cg
 from gpkit.linalg.cg import quadratic_form as quadratic_form
 from gpkit.linalg.cg_loop import CG as CG
+from gpkit.linalg.checkpointed import lanczos_checkpointed as lanczos_checkpointed
 from gpkit.linalg.cholesky import Cholesky as Cholesky
 from gpkit.linalg.cholesky import cholesky as cholesky
 from gpkit.linalg.divided import general_function as general_function
@@ -38,4 +39,3 @@ from gpkit.linalg.slq import slq as slq
 from gpkit.linalg.slq import slq_trace as slq_trace
 from gpkit.linalg.trace import hutch_plus_plus as hutch_plus_plus
 from gpkit.linalg.trace import hutchinson as hutchinson
-from gpkit.linalg.checkpointed import lanczos_checkpointed as lanczos_checkpointed

@@ -1,7 +1,7 @@
 """Conjugate gradients for many right-hand sides, with a status for each of them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -98,7 +98,7 @@ class QuadraticForm(NamedTuple):
     solve: CG
 
 
-def quadratic_form(matvec: MatVec, b: Array, *params: PyTree, **options: object) -> QuadraticForm:
+def quadratic_form(matvec: MatVec, b: Array, *params: PyTree, **options: Any) -> QuadraticForm:
     r"""tr(b^H A^{-1} b) with its gradient from the same solve; options are those of `cg`.
 
     With x the computed solution, the value is 2 Re tr(b^H x) - tr(x^H A x), a lower bound whose

@@ -177,9 +177,9 @@ def _prepare(
         raise ValueError(f"rank must lie in 0..n = {n}, got {rank}")
     if block_size < 1:
         raise ValueError(f"block_size must be positive, got {block_size}")
-    rtol = n * jnp.finfo(diagonal.dtype).eps if rtol is None else rtol
+    relative = n * float(jnp.finfo(diagonal.dtype).eps) if rtol is None else rtol
     frozen = freeze(columns, jnp.zeros((block_size,), jnp.int32))
-    limit = rtol * jnp.max(diagonal)
+    limit = relative * jnp.max(diagonal)
     return lambda indices: frozen(indices.astype(jnp.int32)), diagonal, limit
 
 

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from gpkit._types import Array, Float, PRNGKeyArray, Scalar
 
@@ -78,7 +79,7 @@ def low_rank_plus_diagonal(
             f"factor must be n x r and diagonal a number or of length n, got {factor.shape} "
             f"and {diagonal.shape}"
         )
-    if not isinstance(diagonal, jax.core.Tracer) and not bool(jnp.all(diagonal > 0)):
+    if not isinstance(diagonal, Tracer) and not bool(jnp.all(diagonal > 0)):
         raise ValueError("diagonal must be positive: the preconditioner is singular without it")
     root = jnp.broadcast_to(jnp.sqrt(diagonal), factor.shape[:1])
     if factor.shape[1] == 0:

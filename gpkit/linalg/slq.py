@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, MatVec, PRNGKeyArray, PyTree
-from gpkit.linalg.lanczos import lanczos
+from gpkit.linalg.lanczos import Lanczos, lanczos
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal
 from gpkit.linalg.probes import Probes, rademacher
 from gpkit.linalg.quadrature import Rule, gauss, gauss_radau
@@ -156,7 +156,7 @@ def slq_trace(
     )
 
 
-def _quadrature(function: Callable, steps: NamedTuple, lower_bound: float | Array | None) -> tuple:
+def _quadrature(function: Callable, steps: Lanczos, lower_bound: float | Array | None) -> tuple:
     """Sample, bracket, rounding, clipped count and status of one probe."""
     diagonal, offdiagonal = steps.diagonal, steps.offdiagonal
     square = steps.norm**2
