@@ -102,6 +102,8 @@ class GPSelector(AbstractGPEstimator):
         """Fit every candidate to rows X and targets y, and rank them.
 
         Arguments as in `GPRegressor.fit`.
+
+        Raises ValueError where no candidate can be fitted at all.
         """
         if self.predict_with not in ("best", "stacking"):
             raise ValueError(
@@ -163,6 +165,8 @@ class GPSelector(AbstractGPEstimator):
 
     def _store(self, dataset: Dataset, task: Task, plan: Plan, seed: int) -> None:
         best = self.comparison_.best_
+        if self.comparison_.differences[0].decision == "failed":
+            raise ValueError(f"{self.comparison_.verdict()}; {best.name}: {best.status.advice}")
         self.plan_ = plan
         self.best_, self.undecided_ = best.name, self.comparison_.undecided_
         self.model_ = best.model

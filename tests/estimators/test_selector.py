@@ -193,6 +193,12 @@ def test_a_failed_candidate_does_not_win(data, new):
     assert np.all(np.isfinite(moments(found, new)))
 
 
+def test_no_candidate_at_all_is_an_error(data):
+    found = GPSelector({"bad": gk.Function(minus)}, noise="none", **QUICK)
+    with pytest.raises(ValueError, match=r"no candidate has a score by evidence.*bad: "):
+        found.fit(*data, noise_variance=np.full(30, 1e-2))
+
+
 def minus(x, z, params):
     return -1e3 * (x @ z)
 
