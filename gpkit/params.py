@@ -1,4 +1,4 @@
-r"""Parameters that know their support, and priors over them.
+r"""Parameters that know their support.
 
 A parameter is stored unconstrained, so that an optimiser may move it freely, and read
 through `val`:
@@ -15,7 +15,6 @@ does not depend on how a parameter is stored.
 """
 
 import dataclasses
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, final
@@ -25,9 +24,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import paramax
-from jax.scipy.special import gammaln
 
 from gpkit._types import Array, PyTree, Scalar, Tracer
+from gpkit.priors import AbstractPrior as AbstractPrior
+from gpkit.priors import Gamma as Gamma
+from gpkit.priors import HalfNormal as HalfNormal
+from gpkit.priors import LogNormal as LogNormal
+from gpkit.priors import Normal as Normal
 
 
 def as_float(value: Any) -> Array:
@@ -38,79 +41,6 @@ def as_float(value: Any) -> Array:
     floating = jnp.issubdtype(array.dtype, jnp.floating)
     # An explicit dtype also drops JAX's weak type, which would compile every program twice.
     return jnp.asarray(array, array.dtype if floating else jnp.result_type(float))
-
-
-# ------------------------------------------------------------------------- priors
-
-
-class AbstractPrior(eqx.Module):
-    """Density of one scalar; its numbers are static, so that no leaf of it is trained."""
-
-    @abstractmethod
-    def log_prob(self, value: Array) -> Array:
-        """Log density at each entry of `value`, in nats."""
-
-    @abstractmethod
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        """Independent draws of the given shape."""
-
-
-@final
-class Normal(AbstractPrior):
-    r"""$\mathcal N(x \mid \mathrm{loc}, \mathrm{scale}^2)$."""
-
-    loc: float = eqx.field(static=True, converter=float)
-    scale: float = eqx.field(static=True, converter=float)
-
-    def log_prob(self, value: Array) -> Array:
-        z = (value - self.loc) / self.scale
-        return -0.5 * z * z - math.log(self.scale) - 0.5 * math.log(2 * math.pi)
-
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        return self.loc + self.scale * jax.random.normal(key, shape)
-
-
-@final
-class LogNormal(AbstractPrior):
-    r"""$\log x \sim \mathcal N(\mathrm{loc}, \mathrm{scale}^2)$; median $e^{\mathrm{loc}}$."""
-
-    loc: float = eqx.field(static=True, converter=float)
-    scale: float = eqx.field(static=True, converter=float)
-
-    def log_prob(self, value: Array) -> Array:
-        return Normal(self.loc, self.scale).log_prob(jnp.log(value)) - jnp.log(value)
-
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        return jnp.exp(Normal(self.loc, self.scale).sample(key, shape))
-
-
-@final
-class HalfNormal(AbstractPrior):
-    r"""$2\,\mathcal N(x \mid 0, \mathrm{scale}^2)$ for $x \ge 0$."""
-
-    scale: float = eqx.field(static=True, converter=float)
-
-    def log_prob(self, value: Array) -> Array:
-        density = Normal(0.0, self.scale).log_prob(value) + math.log(2.0)
-        return jnp.where(value >= 0, density, -jnp.inf)
-
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        return jnp.abs(Normal(0.0, self.scale).sample(key, shape))
-
-
-@final
-class Gamma(AbstractPrior):
-    r"""$\frac{\mathrm{rate}^a}{\Gamma(a)} x^{a-1} e^{-\mathrm{rate}\,x}$, $a$ = concentration."""
-
-    concentration: float = eqx.field(static=True, converter=float)
-    rate: float = eqx.field(static=True, converter=float)
-
-    def log_prob(self, value: Array) -> Array:
-        a, b = self.concentration, self.rate
-        return a * math.log(b) - gammaln(a) + (a - 1) * jnp.log(value) - b * value
-
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        return jax.random.gamma(key, self.concentration, shape) / self.rate
 
 
 # --------------------------------------------------------------------- parameters

@@ -12,6 +12,7 @@ ORDER = [
     ("_types",),
     ("results", "metrics"),
     ("container", "data"),
+    ("priors",),
     ("params",),
     ("checks",),
     ("linalg", "kernels", "means", "noise"),
@@ -83,7 +84,7 @@ def test_linear_algebra_and_kernels_do_not_know_each_other():
         if member(path) == "linalg":
             assert not within(path) - {"_types", "results"}
         if member(path) == "kernels":
-            assert not within(path) - {"_types", "params"}
+            assert not within(path) - {"_types", "params", "priors"}
 
 
 def test_tables_and_files_are_unknown_to_the_core():
