@@ -94,9 +94,7 @@ def test_extreme_scales_neither_overflow_nor_vanish(scale):
     assert metrics.r2(y, mean) == pytest.approx(metrics.r2(Y, MEAN), rel=1e-13)
     expected = metrics.nlpd(Y, MEAN, STD) + math.log(scale)
     assert metrics.nlpd(y, mean, std) == pytest.approx(expected, rel=1e-14)
-    assert metrics.msll(y, mean, std, y) == pytest.approx(
-        metrics.msll(Y, MEAN, STD, Y), rel=1e-12
-    )
+    assert metrics.msll(y, mean, std, y) == pytest.approx(metrics.msll(Y, MEAN, STD, Y), rel=1e-12)
 
 
 def test_several_targets_average():

@@ -16,9 +16,7 @@ RNG = np.random.default_rng(5)
 X, Y, X_NEW = RNG.normal(size=(N, 2)), RNG.normal(size=(N, 2)), RNG.normal(size=(M, 2))
 KNOWN, KNOWN_NEW = RNG.uniform(0.1, 1, size=N), RNG.uniform(0.1, 1, size=M)
 LENGTH, WEIGHTS = np.array([0.8, 1.3]), np.array([0.4, -0.2])
-MODEL = gp.GP(
-    1.5 * gk.RBF(LENGTH), mean=means.Linear(WEIGHTS, 0.3), noise=gp.noise.Gaussian(0.2)
-)
+MODEL = gp.GP(1.5 * gk.RBF(LENGTH), mean=means.Linear(WEIGHTS, 0.3), noise=gp.noise.Gaussian(0.2))
 
 
 def rbf(A, B):

@@ -19,9 +19,7 @@ HEIGHT = 100 + 3 * TABLE["length"].to_numpy() + 5 * (TABLE["colour"] == "red") +
 HEIGHT = HEIGHT.to_numpy()
 WEIGHT = -4e-3 * HEIGHT + 1e-3 * RNG.normal(size=N)
 NEW = TABLE.iloc[[3, 0, 7]].assign(length=[11.5, 30.0, 14.2])
-MODEL = GP(
-    1.2 * kernels.RBF([0.9, 1.0, 1.0]), mean=means.Constant(0.1), noise=noise.Gaussian(0.04)
-)
+MODEL = GP(1.2 * kernels.RBF([0.9, 1.0, 1.0]), mean=means.Constant(0.1), noise=noise.Gaussian(0.04))
 
 
 def make(y, model=MODEL):

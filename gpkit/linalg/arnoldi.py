@@ -20,12 +20,12 @@ derivative is that of classical Gram-Schmidt as computed, orthogonal or not.
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from gpkit._types import Array, Float, Int, MatVec, PyTree
+from gpkit._types import Array, Float, MatVec, PyTree
 from gpkit.linalg import krylov
 from gpkit.linalg.primitive import pushforward, with_adjoint
 
@@ -42,8 +42,8 @@ class Arnoldi(NamedTuple):
     hessenberg: Float[Array, "K K"]
     residual: PyTree
     norm: Float[Array, ""]
-    num_steps: Int[Array, ""]
-    status: Int[Array, ""]
+    num_steps: Any  # an integer scalar, like status; None in a tangent
+    status: Any
 
 
 def arnoldi(

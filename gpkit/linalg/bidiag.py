@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpkit._types import Array, Float, Int, MatVec, PyTree
+from gpkit._types import Array, Float, MatVec, PyTree
 from gpkit.linalg import krylov
 from gpkit.linalg.primitive import pushforward, with_adjoint
 
@@ -45,8 +45,8 @@ class Bidiagonal(NamedTuple):
     superdiagonal: Float[Array, " K-1"]
     residual: PyTree  # structure of v
     norm: Float[Array, ""]
-    num_steps: Int[Array, ""]
-    status: Int[Array, ""]
+    num_steps: Any  # an integer scalar, like status; None in a tangent
+    status: Any
 
     def matrix(self) -> Float[Array, "K K"]:
         """The upper bidiagonal matrix B."""

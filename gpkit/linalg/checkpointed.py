@@ -96,7 +96,7 @@ class _Kept(NamedTuple):
 def _walk(step: Callable, state: tuple, plan: _Plan) -> tuple[tuple, tuple, tuple, tuple]:
     """Run `step` over all steps: last state, states at the starts of segments, outputs."""
 
-    def through(length: int, state: tuple, first: Array) -> tuple[tuple, tuple]:
+    def through(length: int, state: tuple, first: Array | int) -> tuple[tuple, tuple]:
         last, outputs = jax.lax.scan(step, state, first + jnp.arange(length))
         return last, (state, outputs)
 

@@ -145,7 +145,7 @@ def expm_multiply(
     coefficients = partial(_exponential_coefficients, num_substeps)
 
     def substep(x: Array, _: None) -> tuple[Array, tuple]:
-        value, steps, _ = combine(maps, coefficients, (flat.operands, x, []))
+        value, steps = combine(maps, coefficients, (flat.operands, x, []))[:2]
         return value, (steps.num_steps, _status(value, steps))
 
     value, (num_steps, status) = jax.lax.scan(substep, flat.vector, length=num_substeps)

@@ -24,12 +24,12 @@ orthogonal or not, and local.
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from gpkit._types import Array, Float, Int, MatVec, PyTree
+from gpkit._types import Array, Float, MatVec, PyTree
 from gpkit.linalg import krylov
 from gpkit.linalg.primitive import pushforward, with_adjoint
 
@@ -47,8 +47,8 @@ class Lanczos(NamedTuple):
     offdiagonal: Float[Array, " K-1"]
     residual: PyTree
     norm: Float[Array, ""]
-    num_steps: Int[Array, ""]
-    status: Int[Array, ""]
+    num_steps: Any  # an integer scalar, like status; None in a tangent
+    status: Any
 
     def matrix(self) -> Float[Array, "K K"]:
         """The tridiagonal matrix T."""

@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray, eval_jaxpr
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -72,7 +73,7 @@ def hoist(fun: Callable, *example: PyTree) -> tuple[Callable, list]:
     structure = jax.tree.structure(shape)
 
     def pure(captured: list, *args: PyTree) -> PyTree:
-        leaves = jax.core.eval_jaxpr(closed.jaxpr, captured, *jax.tree.leaves(args))
+        leaves = eval_jaxpr(closed.jaxpr, captured, *jax.tree.leaves(args))
         return jax.tree.unflatten(structure, leaves)
 
     return pure, list(closed.consts)
@@ -205,7 +206,7 @@ def _run(*operands: Any, apply: _FlatMap, transpose: _FlatMap, num_residuals: in
 def _abstract(*avals: Any, **maps: Any) -> list:
     operands = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals]
     shapes = jax.eval_shape(partial(_run, **maps), *operands)
-    return [jax.core.ShapedArray(s.shape, s.dtype) for s in shapes]
+    return [ShapedArray(s.shape, s.dtype) for s in shapes]
 
 
 def _jvp(primals: Sequence, tangents: Sequence, **maps: Any) -> tuple[list, list]:

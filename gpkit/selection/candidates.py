@@ -27,6 +27,6 @@ def default_candidates(num_columns: int) -> tuple[str, ...]:
 
     For one column: four degrees of smoothness, a mixture of lengthscales, a trend, and two
     periodic forms. For several: the same smoothness with one lengthscale for all columns
-    and with one for each, a linear trend, and a rough part around a smooth one that all columns share.
+    and with one for each, a linear trend, and a rough part around a smooth one.
     """
     return _ONE_COLUMN if num_columns == 1 else _MANY_COLUMNS

@@ -52,4 +52,4 @@ def test_small_programs_are_written_and_an_impossible_folder_is_no_error(tmp_pat
     assert run(monkeypatch, folder) == ["None", str(folder), "-1"]
     assert any(folder.iterdir())
     (tmp_path / "file").write_text("")
-    assert run(monkeypatch, tmp_path / "file") [:2] == ["None", "None"]
+    assert run(monkeypatch, tmp_path / "file")[:2] == ["None", "None"]

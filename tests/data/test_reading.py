@@ -11,6 +11,9 @@ from gpkit.data import read_table
 FRAME = pd.DataFrame({"a": [1.5, 2.5], "town": ["x", "y"], "new": [True, False]})
 
 
+CUT_SHORT = gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-20]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".CSV"])
 def test_csv_comes_back_as_written(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
@@ -56,7 +59,7 @@ def test_a_separator_at_the_end_of_lines_shifts_nothing(tmp_path):
         ("t.csv", b"a,b\n", ValueError, "header but no rows"),
         ("t.csv", b"\xff\xfea,b\n1,2\n", ValueError, "not text in UTF-8"),
         ("t.csv.gz", b"a,b\n1,2\n", ValueError, "can't be read as CSV"),
-        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-20], ValueError, "can't be read as CSV"),
+        ("t.csv.gz", CUT_SHORT, ValueError, "can't be read as CSV"),
         ("t.parquet", b"no", ValueError, "can't be read as Parquet"),
         ("t.xls", b"", ValueError, "none of the suffixes .csv"),
         ("absent.csv", None, FileNotFoundError, "there is no file"),

@@ -134,8 +134,7 @@ def by_panels():
     """The factorisation of large matrices, at a size that suits a test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["gpkit.linalg.cholesky"], "_LARGE", 100)
-        compiled = jax.jit(lambda a: cholesky(a)).lower(spd(130)).compile()
-    return compiled
+        return jax.jit(lambda a: cholesky(a)).lower(spd(130)).compile()
 
 
 def test_panels_give_the_factor_of_one_piece(by_panels):
