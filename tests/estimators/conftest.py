@@ -43,6 +43,6 @@ def selector(data):
 
 @pytest.fixture(scope="session")
 def stacked(data):
-    """Two candidates between which the rows do not decide."""
-    candidates = ["rbf", "matern32"]
+    """Candidates of which two predict some rows best each, and one none."""
+    candidates = ["matern12", "rbf(x0)", "linear"]
     return GPSelector(candidates, predict_with="stacking", **QUICK).fit(*data)

@@ -27,6 +27,8 @@ FUNCTIONS = {
     "quartic": lambda x: ((x - 2) ** 4, 4 * (x - 2) ** 3),
     "cosine": lambda x: (math.cos(x + 0.5), -math.sin(x + 0.5)),
     "steep": lambda x: (50 * x * x - x, 100 * x - 1),
+    # A unit and a half is lower than the start, and beyond the minimum at 1 by a steep slope.
+    "overshoot": lambda x: (0.25 * x**4 - x, x**3 - 1),
     # More and Thuente (1994), function 5.1, with its flat minimum at sqrt(2).
     "flat": lambda x: (-x / (x * x + 2), (x * x - 2) / (x * x + 2) ** 2),
     "barrier": barrier,
@@ -49,7 +51,7 @@ def search(f, length=1.0, x=0.0, sign=1.0):
     return found, start
 
 
-@pytest.mark.parametrize("length", [1e-3, 0.3, 1.0, 30.0])
+@pytest.mark.parametrize("length", [1e-3, 0.3, 1.0, 1.5, 30.0])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_strong_wolfe_conditions_hold(name, length):
     f = FUNCTIONS[name]
