@@ -15,6 +15,7 @@ from gpkit.checks import check_variances
 from gpkit.data import Encoder, TargetScaler
 from gpkit.padding import bucket
 from gpkit.posterior import Posterior
+from gpkit.results import Estimate, Status
 
 Table = Any
 
@@ -34,6 +35,17 @@ def on_host(tree: PyTree) -> PyTree:
 def on_device(tree: PyTree) -> PyTree:
     """The tree with JAX leaves, in the precision of the surrounding context."""
     return jax.tree.map(jnp.asarray, tree)
+
+
+def host_estimate(value: float, error_bound: float, status: Status) -> Estimate:
+    """A deterministic estimate of plain numbers: nothing is compiled for it."""
+    return Estimate(
+        value=np.float64(value),
+        samples=np.zeros(0),
+        error_bound=np.float64(error_bound),
+        status=np.int32(status),
+        key_id=np.zeros(0, np.uint32),
+    )
 
 
 @dataclass(frozen=True, eq=False)

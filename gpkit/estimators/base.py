@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from gpkit.data import Dataset
 from gpkit.estimators.task import Task, check_rows
 from gpkit.fitting.budget import Plan, subset
+from gpkit.fitting.problem import condition_fitted
 from gpkit.kernels import AbstractKernel, Columns, to_expression
 from gpkit.model import GP
 from gpkit.padding import pad_rows
-from gpkit.posterior import condition
-from gpkit.predictor import Predictor, on_host
+from gpkit.predictor import Predictor, host_estimate, on_host
 from gpkit.results import Estimate, Status
 
 
@@ -94,10 +94,7 @@ def make_predictor(dataset: Dataset, full: Task, model: GP, plan: Plan, seed: in
     known = full.noise_variance
     with jax.enable_x64(True):
         rows = pad_rows(full.X[keep], full.y[keep], None if known is None else known[keep])
-        posterior = condition(
-            model, rows.X, rows.y, noise_variance=rows.noise_variance, mask=rows.mask
-        )
-        posterior = on_host(posterior)
+        posterior = on_host(condition_fitted(model, rows))
     return Predictor(full.encoder, full.scaler, posterior, len(keep), dataset.targets)
 
 
@@ -105,13 +102,7 @@ def original_evidence(
     value: float, error_bound: float, status: Status, task: Task, num_rows: int
 ) -> Estimate:
     """The log evidence of rows of the targets in original units, as plain numbers."""
-    with jax.enable_x64(True):
-        found = Estimate.exact(
-            np.float64(task.scaler.log_evidence(value, num_rows)),
-            error_bound=error_bound,
-            status=int(status),
-        )
-        return on_host(found)
+    return host_estimate(task.scaler.log_evidence(value, num_rows), error_bound, status)
 
 
 def written_kernel(kernel: AbstractKernel, columns: Columns) -> str:

@@ -39,7 +39,7 @@ class GPSelector(AbstractGPEstimator):
     predict_with : {"best", "stacking"}
         "stacking" predicts with the mixture of all candidates whose leave-one-out stacking
         weight is above 0.01: its mean and its standard deviation.
-    n_restarts : int, default=2
+    n_restarts : int, default=1
         Of every candidate; see `GPRegressor` for this and all other parameters.
 
     Attributes
@@ -73,7 +73,7 @@ class GPSelector(AbstractGPEstimator):
         noise: Any = "gaussian",
         prior: Any = "default",
         optimizer: Any = "lbfgs",
-        n_restarts: int = 2,
+        n_restarts: int = 1,
         max_steps: int = 200,
         standardize: bool = True,
         memory: Any = None,

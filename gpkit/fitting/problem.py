@@ -10,15 +10,17 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gpkit._types import Array, PyTree
+from gpkit.linalg.cholesky import cholesky
 from gpkit.means import prior_mean
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence
 from gpkit.operators.covariance import covariance
 from gpkit.padding import Rows
 from gpkit.params import log_prior, partition
+from gpkit.posterior import Posterior
 from gpkit.results import worst
 from gpkit.solvers.base import AbstractSolver
-from gpkit.solvers.dense import Dense, dense_log_density
+from gpkit.solvers.dense import Dense, DenseFactor, dense_log_density
 
 # Vectors are padded to a multiple of this, so that one compiled L-BFGS serves all models.
 _VECTOR_GRAIN = 16
@@ -53,28 +55,49 @@ class Problem(NamedTuple):
 def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | None) -> Problem:
     """Negative log evidence minus log prior, in nats, over the trainable leaves of a model."""
     params, rest = partition(model)
-    start, _ = ravel_pytree(params)
-    size = start.size
     dtype = rows.X.dtype
-    padded = np.zeros(-(-max(size, 1) // _VECTOR_GRAIN) * _VECTOR_GRAIN, dtype)
-    padded[:size] = np.asarray(start)
-
+    padded = _flat(params, dtype)
     stages = evaluate_in_stages if isinstance(solver, Dense) else evaluate_at_once
 
     def evaluate(x: np.ndarray) -> Evaluation:
         value, gradient, status, bound = stages(
             jnp.asarray(x, dtype), params, rest, rows, solver, key
         )
-        gradient = np.asarray(gradient, np.float64)
-        return Evaluation(float(value), gradient, int(status), float(bound))
+        # The objective is minimised; the sign is turned on the host.
+        gradient = -np.asarray(gradient, np.float64)
+        return Evaluation(-float(value), gradient, int(status), float(bound))
 
     def traced(x: Array) -> Array:
-        return _negative(x.astype(dtype), params, rest, rows, solver, key)[0].astype(x.dtype)
+        return -_objective(x.astype(dtype), params, rest, rows, solver, key)[0].astype(x.dtype)
 
     def model_at(x: np.ndarray) -> GP:
         return eqx.combine(_unflatten(jnp.asarray(x, dtype), params), rest)
 
     return Problem(padded.astype(np.float64), evaluate, traced, model_at)
+
+
+def condition_fitted(model: GP, rows: Rows) -> Posterior:
+    """The dense posterior of a model on the rows that it was fitted to.
+
+    The same as `gpkit.condition`, out of the covariance program of the fit, which is
+    compiled already.
+    """
+    params, rest = partition(model)
+    parts = _build(jnp.asarray(_flat(params, rows.X.dtype)), params, rest, rows)
+    factor, residual, weights = _finish(parts, rows.mask)
+    shape = rows.y.shape
+    return Posterior(
+        model, rows.X, residual.reshape(shape), weights.reshape(shape), factor, rows.mask
+    )
+
+
+def _flat(params: PyTree, dtype: Any) -> np.ndarray:
+    """The trainable leaves as one vector, padded with zeros to a common length."""
+    leaves = [np.ravel(np.asarray(leaf)) for leaf in jax.tree.leaves(params)]
+    flat = np.concatenate(leaves) if leaves else np.zeros(0)
+    padded = np.zeros(-(-max(flat.size, 1) // _VECTOR_GRAIN) * _VECTOR_GRAIN, dtype)
+    padded[: flat.size] = flat
+    return padded
 
 
 class _Parts(NamedTuple):
@@ -92,7 +115,7 @@ def evaluate_at_once(
     x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
 ) -> tuple[Array, Array, Array, Array]:
     """Value, gradient, status and error bound in one program."""
-    objective = jax.value_and_grad(_negative, has_aux=True)
+    objective = jax.value_and_grad(_objective, has_aux=True)
     (value, (status, bound)), gradient = objective(x, params, rest, rows, solver, key)
     return value, gradient, status, bound
 
@@ -109,7 +132,7 @@ def evaluate_in_stages(
     del solver, key
     parts = _build(x, params, rest, rows)
     value, slopes, status, bound = _density(parts, rows.mask)
-    return -value, -_pull_back(x, params, rest, rows, slopes), status, bound
+    return value, _pull_back(x, params, rest, rows, slopes), status, bound
 
 
 @eqx.filter_jit
@@ -133,6 +156,14 @@ def _density(parts: _Parts, mask: Array) -> tuple[Array, tuple[Array, Array], Ar
     return found + parts.log_prior, slopes, status, bound
 
 
+@jax.jit
+def _finish(parts: _Parts, mask: Array) -> tuple[DenseFactor, Array, Array]:
+    result = cholesky(parts.dense)
+    residual = jnp.where(mask[:, None], parts.columns, 0.0)
+    status = worst(result.status, parts.status)
+    return DenseFactor(result.factor, result.jitter, status), residual, result.solve(residual)
+
+
 @eqx.filter_jit
 def _pull_back(
     x: Array, params: PyTree, rest: PyTree, rows: Rows, slopes: tuple[Array, Array]
@@ -144,7 +175,7 @@ def _pull_back(
     return pull((*slopes, jnp.ones_like(outputs[2])))[0]
 
 
-def _negative(
+def _objective(
     x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
 ) -> tuple[Array, tuple[Array, Array]]:
     model = eqx.combine(_unflatten(x, params), rest)
@@ -158,7 +189,7 @@ def _negative(
         key=key,
     )
     prior = log_prior(model).astype(estimate.value.dtype)
-    return -(estimate.value + prior), (estimate.status, estimate.error_bound)
+    return estimate.value + prior, (estimate.status, estimate.error_bound)
 
 
 def _unflatten(x: Array, params: PyTree) -> PyTree:

@@ -14,7 +14,7 @@ from gpkit._types import Array
 from gpkit.checks import check_data
 from gpkit.fitting import FitResult, fit
 from gpkit.model import GP
-from gpkit.predictor import on_host
+from gpkit.predictor import host_estimate, on_host
 from gpkit.results import Estimate, Event, Progress, Status, silent
 from gpkit.selection.criteria import (
     CRITERIA,
@@ -236,11 +236,7 @@ def _candidate(
         loo_rows=scores.loo_rows - log_scale,
     )
     status = scores.status
-    evidence = on_host(
-        Estimate.exact(
-            np.sum(scores.evidence_rows), error_bound=scores.error_bound, status=int(status)
-        )
-    )
+    evidence = host_estimate(np.sum(scores.evidence_rows), scores.error_bound, status)
     result = result._replace(model=on_host(result.model))
     return Candidate(name, result.model, result, scores, evidence, seconds, status)
 

@@ -25,11 +25,11 @@ import numpy as np
 
 from gpkit.data import kfold
 from gpkit.fitting import FitResult, fit
+from gpkit.fitting.problem import condition_fitted
 from gpkit.model import GP
 from gpkit.objectives import leave_one_out_log_density, sequential_log_density
 from gpkit.padding import pad_rows
 from gpkit.params import num_parameters
-from gpkit.posterior import condition
 from gpkit.results import Status
 
 
@@ -66,9 +66,7 @@ def score(result: FitResult, X: Any, y: Any, *, noise_variance: Any = None) -> S
     """Row scores of a fitted model."""
     n = X.shape[0]
     rows = pad_rows(X, y, noise_variance)
-    posterior = condition(
-        result.model, rows.X, rows.y, noise_variance=rows.noise_variance, mask=rows.mask
-    )
+    posterior = condition_fitted(result.model, rows)
     evidence_rows = np.asarray(sequential_log_density(posterior))[:n]
     loo_rows = np.asarray(leave_one_out_log_density(posterior))[:n].reshape(n, -1).sum(axis=1)
     return Scores(
@@ -112,9 +110,7 @@ def kfold_rows(model: GP, folds: list[Fold], n: int, *, max_steps: int) -> np.nd
             # A fit keeps what it has; a row score of some folds is worth nothing.
             raise KeyboardInterrupt
         rows = pad_rows(fold.X, fold.y, fold.noise_variance)
-        posterior = condition(
-            result.model, rows.X, rows.y, noise_variance=rows.noise_variance, mask=rows.mask
-        )
+        posterior = condition_fitted(refit, rows)
         test = pad_rows(fold.X_test, fold.y_test, fold.noise_test)
         mean, variance = posterior.predict(test.X, noise_variance=test.noise_variance)
         m = len(fold.rows)

@@ -55,8 +55,7 @@ class Dense(AbstractSolver):
     def factorise(self, H: Covariance, *, key: Array | None = None) -> DenseFactor:
         del key
         # Two programs: the costly one is the same for every kernel and compiles once.
-        result = _cholesky(_dense(H))
-        return DenseFactor(result.factor, result.jitter, worst(result.status, H.status))
+        return _factorise(_dense(H), H.status)
 
     def log_density(
         self, H: Covariance, residual: Float[Array, "n ..."], *, key: Array | None = None
@@ -92,7 +91,10 @@ def _dense(H: Covariance) -> Array:
     return H.dense()
 
 
-_cholesky = jax.jit(cholesky)
+@jax.jit
+def _factorise(dense: Array, status: Array) -> DenseFactor:
+    result = cholesky(dense)
+    return DenseFactor(result.factor, result.jitter, worst(result.status, status))
 
 
 class _Info(NamedTuple):

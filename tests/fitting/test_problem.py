@@ -59,8 +59,9 @@ def test_in_stages_and_at_once_agree(problem):
     params, rest = partition(model())
     value, gradient, status, bound = evaluate_at_once(x, params, rest, ROWS, Dense(), None)
     at = problem.evaluate(problem.start)
-    assert float(value) == pytest.approx(at.value, rel=1e-13)
-    np.testing.assert_allclose(gradient, at.gradient, rtol=1e-10, atol=1e-11)
+    # What is evaluated is the log density; what is minimised, its negative.
+    assert float(value) == pytest.approx(-at.value, rel=1e-13)
+    np.testing.assert_allclose(gradient, -at.gradient, rtol=1e-10, atol=1e-11)
     assert int(status) == at.status
     assert float(bound) == pytest.approx(at.error_bound, rel=1e-6)
 
