@@ -1,14 +1,13 @@
 r"""Inverses made of matrix products.
 
 JAX offers no ``potri``, and solving against the identity spends its flops in triangular
-solves that run well below the speed of a matrix product. Both functions here halve the
-matrix a few times and spend nearly all their flops in products of the halves:
+solves that run well below the speed of a matrix product. The triangular inverse here halves
+the matrix a few times and spends nearly all its flops in products of the halves,
 
 $$\begin{bmatrix} A & 0 \\ B & C \end{bmatrix}^{-1}
-  = \begin{bmatrix} A^{-1} & 0 \\ -C^{-1} B A^{-1} & C^{-1} \end{bmatrix},
-\qquad
-T^\top T = \begin{bmatrix} A^\top A + B^\top B & B^\top C \\ C^\top B & C^\top C
-\end{bmatrix}.$$
+  = \begin{bmatrix} A^{-1} & 0 \\ -C^{-1} B A^{-1} & C^{-1} \end{bmatrix},$$
+
+and the product $T^\top T$ of the inverse with itself goes by strips that skip its zeros.
 """
 
 import jax.numpy as jnp
@@ -33,7 +32,7 @@ def triangular_inverse(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:
 def spd_inverse(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:
     r"""$(L L^\top)^{-1}$ from the lower Cholesky factor L; symmetric to rounding.
 
-    **Cost:** 4/3 n^3 flops (floor 2/3 n^3) and three n x n arrays.
+    **Cost:** about 4/3 n^3 flops (floor 2/3 n^3) and three n x n arrays.
     """
     leaf = _leaf(factor.shape[0])
     return _gram_of_lower(_triangular_inverse(factor, leaf), leaf)
@@ -54,12 +53,16 @@ def _triangular_inverse(factor: Array, leaf: int) -> Array:
     return jnp.block([[first, jnp.zeros((m, n - m), factor.dtype)], [corner, second]])
 
 
-def _gram_of_lower(t: Array, leaf: int) -> Array:
+def _gram_of_lower(t: Array, strip: int) -> Array:
+    """The product t.T @ t in strips of rows, each only as far as its diagonal block."""
     n = t.shape[0]
-    if n <= leaf:
+    if n <= strip:
         return t.T @ t
-    m = n // 2
-    a, b, c = t[:m, :m], t[m:, :m], t[m:, m:]
-    corner = b.T @ c
-    first = _gram_of_lower(a, leaf) + b.T @ b
-    return jnp.block([[first, corner], [corner.T, _gram_of_lower(c, leaf)]])
+    product = jnp.zeros_like(t)
+    for start in range(0, n, strip):
+        end = min(start + strip, n)
+        # Rows of t above `start` are zero in these columns.
+        rows = t[start:, start:end].T @ t[start:, :end]
+        product = product.at[start:end, :end].set(rows)
+        product = product.at[:start, start:end].set(rows[:, :start].T)
+    return product
