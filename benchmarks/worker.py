@@ -25,8 +25,10 @@ def main():
         request = json.loads(line)
         try:
             reply = tasks.run(request["task"], request["arguments"])
-        except Exception:
-            reply = {"error": traceback.format_exc()[-2000:]}
+        except Exception as error:
+            # The whole goes to the log; what is kept must name no path of the machine.
+            traceback.print_exc()
+            reply = {"error": "".join(traceback.format_exception_only(error)).strip()}
         replies.write(json.dumps(reply) + "\n")
 
 

@@ -40,10 +40,10 @@ def on_device(tree: PyTree) -> PyTree:
 def host_estimate(value: float, error_bound: float, status: Status) -> Estimate:
     """A deterministic estimate of plain numbers: nothing is compiled for it."""
     return Estimate(
-        value=np.float64(value),
+        value=np.asarray(value, np.float64),
         samples=np.zeros(0),
-        error_bound=np.float64(error_bound),
-        status=np.int32(status),
+        error_bound=np.asarray(error_bound, np.float64),
+        status=np.asarray(status, np.int32),
         key_id=np.zeros(0, np.uint32),
     )
 

@@ -110,7 +110,7 @@ def kfold_rows(model: GP, folds: list[Fold], n: int, *, max_steps: int) -> np.nd
             # A fit keeps what it has; a row score of some folds is worth nothing.
             raise KeyboardInterrupt
         rows = pad_rows(fold.X, fold.y, fold.noise_variance)
-        posterior = condition_fitted(refit, rows)
+        posterior = condition_fitted(result.model, rows)
         test = pad_rows(fold.X_test, fold.y_test, fold.noise_test)
         mean, variance = posterior.predict(test.X, noise_variance=test.noise_variance)
         m = len(fold.rows)
