@@ -39,13 +39,14 @@ def on_device(tree: PyTree) -> PyTree:
 
 def host_estimate(value: float, error_bound: float, status: Status) -> Estimate:
     """A deterministic estimate of plain numbers: nothing is compiled for it."""
-    return Estimate(
-        value=np.asarray(value, np.float64),
-        samples=np.zeros(0),
-        error_bound=np.asarray(error_bound, np.float64),
-        status=np.asarray(status, np.int32),
-        key_id=np.zeros(0, np.uint32),
+    numbers: Any = (
+        np.asarray(value, np.float64),
+        np.zeros(0),
+        np.asarray(error_bound, np.float64),
+        np.asarray(status, np.int32),
+        np.zeros(0, np.uint32),
     )
+    return Estimate(*numbers)
 
 
 @dataclass(frozen=True, eq=False)
