@@ -1,6 +1,7 @@
 """`GPSelector`: the right Gaussian process for a table, with error bars on the choice."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, final
 
 import jax
@@ -175,6 +176,7 @@ class GPSelector(AbstractGPEstimator):
         self.predictor_ = make_predictor(dataset, task, best.model, plan, seed)
         if self.predict_with == "stacking":
             self.predictor_ = self._stack(dataset, task, plan, seed)
+            self.comparison_ = replace(self.comparison_, predictions="the stacked mixture")
         self.n_iter_ = max(1, len(best.fit.history.value) - 1)
         warn_of(best.status, f"GPSelector ({best.name})")
 

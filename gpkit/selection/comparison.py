@@ -52,7 +52,8 @@ class Candidate:
 class Comparison:
     """Candidates ranked by a criterion, best first; in nats, on the scale of the targets.
 
-    `differences` stand in the order of `candidates`.
+    `differences` stand in the order of `candidates`. `predictions` names what predicts where
+    that is not the best candidate.
     """
 
     candidates: tuple[Candidate, ...]
@@ -60,6 +61,7 @@ class Comparison:
     criterion: str
     num_rows: int
     notes: tuple[str, ...] = ()
+    predictions: str = ""
 
     @property
     def best_(self) -> Candidate:
@@ -112,7 +114,7 @@ class Comparison:
         name, nearest = close[0]
         more = f" (and {len(close) - 1} more)" if len(close) > 1 else ""
         gap = f"{-nearest.delta:.1f} +- {nearest.stderr:.1f} nats"
-        return f"{best} or {name}{more} ({gap}); predictions use {best}"
+        return f"{best} or {name}{more} ({gap}); predictions use {self.predictions or best}"
 
     def __repr__(self) -> str:
         columns = ["delta", "stderr", "decision", "log_evidence", "loo_nlpd", "parameters"]
@@ -131,7 +133,7 @@ def compare(
     criterion: str = "evidence",
     optimizer: Any = "lbfgs",
     noise_variance: ArrayLike | None = None,
-    n_restarts: int = 2,
+    n_restarts: int = 1,
     max_steps: int = 200,
     tol: float = 1e-3,
     folds: Sequence[Fold] | None = None,
