@@ -112,6 +112,7 @@ def test_stacking_is_the_mixture_by_its_weights(data, new, stacked):
     assert sum(weights.values()) == pytest.approx(1)
     kept = {name: w for name, w in weights.items() if w > 0.01}
     assert kept.keys() == {"matern12", "rbf(x0)"}
+    assert stacked.comparison_.predictions == "the stacked mixture"
     total = sum(kept.values())
     parts = {name: moments(GPRegressor(name, **QUICK).fit(*data), new) for name in kept}
     mean = sum(w / total * parts[name][0] for name, w in kept.items())

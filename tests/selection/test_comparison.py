@@ -102,6 +102,12 @@ def test_words(totals, verdict):
     assert text.startswith(verdict)
 
 
+def test_words_name_the_mixture_where_it_predicts():
+    found = rank([candidate("A", -10.0), candidate("B", -10.8)], "evidence")
+    mixed = dataclasses.replace(found, predictions="the stacked mixture")
+    assert mixed.verdict() == "A or B (0.8 +- 0.0 nats); predictions use the stacked mixture"
+
+
 def test_undecided_names_stand_apart_from_the_best():
     parts = {"A": -10.0, "B": -10.8, "C": -99.0, "D": np.nan}
     found = rank([candidate(*item) for item in parts.items()], "evidence")
