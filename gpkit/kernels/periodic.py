@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, PyTree
 from gpkit.kernels.base import AbstractKernel, per_column, read
-from gpkit.kernels.distance import cosine_product, squared_distance
+from gpkit.kernels.distance import cosine_product, near_origin, squared_distance
 from gpkit.params import positive, val
 
 
@@ -41,6 +41,7 @@ class Periodic(AbstractKernel):
         # sines of points are fewer than sines of pairs.
         period = per_column(self.period, X, "period")
         weights = per_column(self.lengthscale, X, "lengthscale") ** -2 * jnp.ones_like(X[0])
+        X, Z = near_origin(X, Z)
         s = squared_distance(_circle(X, period), _circle(Z, period), jnp.tile(weights, 2))
         return jnp.exp(-0.5 * s)
 
@@ -68,6 +69,7 @@ class Cosine(AbstractKernel):
 
     def gram(self, X, Z):
         rate = 2 * jnp.pi / per_column(self.period, X, "period")
+        X, Z = near_origin(X, Z)
         return cosine_product(rate * X, rate * Z)
 
     def diagonal(self, X):
@@ -116,6 +118,7 @@ class SpectralMixture(AbstractKernel):
             raise ValueError(
                 f"means are for {means.shape[-1]} columns, but the inputs have {X.shape[-1]}"
             )
+        X, Z = near_origin(X, Z)
         total = jnp.zeros((X.shape[0], Z.shape[0]), X.dtype)
         for weight, mean, scale in zip(weights, 2 * jnp.pi * means, scales, strict=True):
             damping = jnp.exp(-0.5 * squared_distance(X, Z, (2 * jnp.pi * scale) ** 2))
