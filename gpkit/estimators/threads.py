@@ -14,7 +14,7 @@ def lapack_threads(n: int) -> Iterator[None]:
     """One LAPACK thread for small problems, as many as usual for large ones.
 
     JAX calls SciPy's LAPACK for factorisations and runs products on threads of its own. The
-    waiting threads of the one spin on the cores that the other needs: on two cores, an
+    waiting threads of the one spin on the cores that the other needs: on two busy cores, an
     evaluation at n = 960 took 164 ms of processor time with two LAPACK threads and 46 ms
     with one, for the same elapsed time. The former setting is restored.
     """
