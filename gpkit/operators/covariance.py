@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from gpkit._types import Array, Bool, Float, Inputs, Int
 from gpkit.kernels.base import AbstractKernel
 from gpkit.model import GP
+from gpkit.operators.products import kernel_matmul
 from gpkit.operators.tiles import gram
 from gpkit.results import Status
 
@@ -35,6 +36,40 @@ class Covariance(eqx.Module):
             K = jnp.where(self.mask[:, None] & self.mask[None, :], K, 0.0)
             noise = jnp.where(self.mask, noise, 1.0)
         return K.at[jnp.diag_indices(K.shape[0])].add(noise)
+
+    def matmul(self, V: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
+        """H V for one vector or many columns; H is never formed."""
+        W = self._inside(V.reshape(V.shape[0], -1))
+        product = self._inside(kernel_matmul(self.kernel, self.X, self.X, W))
+        product = product.reshape(V.shape)
+        noise = self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
+        return product + jnp.expand_dims(noise, range(1, V.ndim)) * V
+
+    def diagonal(self) -> Float[Array, " n"]:
+        """Diagonal of H."""
+        noise = self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
+        return self.kernel_diagonal() + noise
+
+    def columns(self, indices: Int[Array, " k"]) -> Float[Array, "n k"]:
+        """The columns of H at these positions."""
+        noise = self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
+        places = jnp.arange(indices.shape[0])
+        return self.kernel_columns(indices).at[indices, places].add(noise[indices])
+
+    def kernel_diagonal(self) -> Float[Array, " n"]:
+        """Diagonal of H without the noise: zero at neutral rows."""
+        return self._inside(self.kernel.diagonal(self.X))
+
+    def kernel_columns(self, indices: Int[Array, " k"]) -> Float[Array, "n k"]:
+        """Columns of H without the noise: zero in and at neutral rows."""
+        K = self._inside(self.kernel.gram(self.X, self.X[indices]))
+        return K if self.mask is None else jnp.where(self.mask[indices], K, 0.0)
+
+    def _inside(self, V: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
+        """V with zeros at the neutral rows."""
+        if self.mask is None:
+            return V
+        return jnp.where(jnp.expand_dims(self.mask, range(1, V.ndim)), V, 0.0)
 
     def num_rows(self) -> Int[Array, ""] | int:
         """Number of rows that count."""

@@ -45,3 +45,19 @@ def test_the_floor_is_in_the_matrix_and_in_the_status(dtype):
     assert int(H.status) == Status.NOISE_AT_FLOOR
     assert H.dense().dtype == dtype
     np.testing.assert_allclose(np.diagonal(H.dense()), dtype(1.5 + floor), rtol=1e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_products_columns_and_diagonal_are_those_of_the_dense_matrix(masked):
+    mask = jnp.asarray([True, False, True, True, False, True]) if masked else None
+    H = covariance(MODEL, X, noise_variance=np.arange(6.0), mask=mask)
+    dense = np.asarray(H.dense())
+    V = np.random.default_rng(1).normal(size=(6, 3))
+    np.testing.assert_allclose(H.matmul(V), dense @ V, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(H.matmul(V[:, 0]), dense @ V[:, 0], rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(H.diagonal(), np.diagonal(dense), rtol=1e-14)
+    places = jnp.asarray([4, 1, 5, 0])
+    np.testing.assert_allclose(H.columns(places), dense[:, places], rtol=1e-14, atol=1e-16)
+    without = dense - np.diag(np.where(mask, H.noise, 1.0) if masked else H.noise)
+    np.testing.assert_allclose(H.kernel_columns(places), without[:, places], atol=1e-14)
+    np.testing.assert_allclose(H.kernel_diagonal(), np.diagonal(without), atol=1e-14)
