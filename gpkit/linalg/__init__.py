@@ -26,6 +26,8 @@ from gpkit.linalg.leave_one_out import DiagonalEstimate as DiagonalEstimate
 from gpkit.linalg.leave_one_out import xdiag as xdiag
 from gpkit.linalg.leave_one_out import xnystrace as xnystrace
 from gpkit.linalg.leave_one_out import xtrace as xtrace
+from gpkit.linalg.lq import LQ as LQ
+from gpkit.linalg.lq import lq as lq
 from gpkit.linalg.nystroem import Nystroem as Nystroem
 from gpkit.linalg.nystroem import nystroem as nystroem
 from gpkit.linalg.pivoted import PartialCholesky as PartialCholesky
@@ -37,5 +39,16 @@ from gpkit.linalg.refinement import mixed_precision_cg as mixed_precision_cg
 from gpkit.linalg.slq import SLQ as SLQ
 from gpkit.linalg.slq import slq as slq
 from gpkit.linalg.slq import slq_trace as slq_trace
+from gpkit.linalg.spd import SPDFactor as SPDFactor
+from gpkit.linalg.spd import spd_factor as spd_factor
+from gpkit.linalg.spectral import Eigh as Eigh
+from gpkit.linalg.spectral import eigh as eigh
+from gpkit.linalg.spectral import spectral_function as spectral_function
 from gpkit.linalg.trace import hutch_plus_plus as hutch_plus_plus
 from gpkit.linalg.trace import hutchinson as hutchinson
+from gpkit.linalg.triangular import sum_log_diagonal as sum_log_diagonal
+from gpkit.linalg.triangular import syrk as syrk
+from gpkit.linalg.triangular import trmm as trmm
+from gpkit.linalg.triangular import trsm as trsm
+from gpkit.linalg.updates import cholesky_downdate as cholesky_downdate
+from gpkit.linalg.updates import cholesky_update as cholesky_update
