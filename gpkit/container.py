@@ -23,20 +23,29 @@ import json
 import os
 import secrets
 import struct
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open can't be removed anyway.
+    fcntl = None
+
 VERSION = 1
 # A line end, an end-of-file mark and a byte above 127: a transfer as text changes them.
 MAGIC = b"\x89GPK\r\n\x1a\n"
 MAX_BYTES = 4 * 2**30
 MAX_HEADER_BYTES = 16 * 2**20
+
+_PREFIX, _SUFFIX = ".gpkit-", ".tmp"
+_A_DAY = 24 * 3600.0
 
 _PREAMBLE = struct.Struct("<8sIIQ")
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -74,7 +83,8 @@ def write(
 
     The bytes go to a temporary file in the same folder, which takes the place of `path` only
     when it is complete and on the disk. On any failure nothing is left of it and an older
-    file at `path` is as it was.
+    file at `path` is as it was. Of a writer that is killed, a temporary file stays; the next
+    write to the folder removes it.
 
     Raises:
         OSError: of the class that fits (PermissionError, ...), with path and remedy, where
@@ -194,20 +204,65 @@ def _write_atomically(path: str, pieces: Iterable[bytes]) -> None:
     # A link stays a link: the file that it points to is replaced.
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".gpkit-{secrets.token_hex(8)}.tmp")
     with _explained("write", path):
+        _remove_debris(folder)
+        temporary, file = _temporary(folder)
         try:
-            with open(temporary, "xb") as file:
+            with file:
                 for piece in pieces:
                     file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+                if fcntl is not None:
+                    # While it is locked, so that nobody takes it for debris.
+                    os.replace(temporary, target)
+            if fcntl is None:
+                os.replace(temporary, target)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
     _sync_folder(folder)
+
+
+def _temporary(folder: str) -> tuple[str, BinaryIO]:
+    """A new file of a name of its own, locked for as long as it is open."""
+    while True:
+        name = os.path.join(folder, f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
+        file = open(name, "xb")  # noqa: SIM115 (the caller closes it)
+        if _locked(file.fileno(), wait=True) is None or os.path.exists(name):
+            return name, file
+        # Another writer took it for debris before the lock was there.
+        file.close()
+
+
+def _remove_debris(folder: str) -> None:
+    """Remove the temporary files of writers that were killed: those that nobody has locked."""
+    found: list[os.DirEntry[str]] = []
+    with suppress(OSError):
+        found = [e for e in os.scandir(folder) if e.name.startswith(_PREFIX)]
+    for entry in found:
+        if not entry.name.endswith(_SUFFIX):
+            continue
+        with suppress(OSError), open(entry.path, "rb") as file:
+            held = _locked(file.fileno(), wait=False)
+            # Where the system has no locks, a writer is given a day.
+            old = time.time() - entry.stat().st_mtime > _A_DAY
+            if held or (held is None and (old or fcntl is None)):
+                os.unlink(entry.path)
+
+
+def _locked(handle: int, *, wait: bool) -> bool | None:
+    """Whether an exclusive lock was got; None where the system has none to give."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def _sync_folder(folder: str) -> None:

@@ -10,6 +10,9 @@ equal to the last bit on the same machine. A larger one (header: ``"factor":
 covariance, in which the noise of every row is contained: means use the stored weights and
 are equal to the last bit even so, variances are equal to the backward error of a Cholesky
 factorisation.
+
+Format 2 is format 1 with a field "transform": it is written for a `TransformedPredictor`
+alone, so that an older gpkit refuses a file whose predictions it would give in wrong units.
 """
 
 import importlib.metadata
@@ -26,6 +29,7 @@ import numpy as np
 from gpkit import container
 from gpkit.container import ContainerError
 from gpkit.data import Encoder, TargetScaler
+from gpkit.data.transforms import transform_from_dict
 from gpkit.linalg.cholesky import cholesky
 from gpkit.operators.covariance import Covariance
 from gpkit.posterior import Posterior
@@ -33,13 +37,15 @@ from gpkit.predictor import Predictor, on_device, on_host
 from gpkit.results import worst
 from gpkit.solvers.dense import DenseFactor
 from gpkit.structure import DescriptionError, as_list, describe, rebuild
+from gpkit.transformed import TransformedPredictor, transformed
 
 FORMAT = 1
+TRANSFORMED_FORMAT = 2
 FACTOR_BYTES = 64 * 2**20
 
 
 def save(
-    predictor: Predictor,
+    predictor: Predictor | TransformedPredictor,
     path: str | os.PathLike[str],
     *,
     info: Mapping[str, Any] | None = None,
@@ -57,7 +63,7 @@ def save(
             class from elsewhere; the message names the place and the remedy.
         OSError: with path and remedy; an older file at `path` is then as it was.
     """
-    if not isinstance(predictor, Predictor):
+    if not isinstance(predictor, (Predictor, TransformedPredictor)):
         raise TypeError(f"save needs a gpkit Predictor, got {type(predictor).__name__}")
     posterior, factor = _compact(on_host(predictor.posterior), max_factor_bytes)
     tensors: dict[str, np.ndarray] = {}
@@ -77,10 +83,13 @@ def save(
         "targets": list(predictor.targets),
         "info": describe(dict(info or {}), "info", as_list),
     }
+    if isinstance(predictor, TransformedPredictor):
+        record = describe(predictor.transform.to_dict(), "transform", as_list)
+        header |= {"format": TRANSFORMED_FORMAT, "transform": record}
     container.write(path, header, tensors, "model")
 
 
-def load(path: str | os.PathLike[str]) -> Predictor:
+def load(path: str | os.PathLike[str]) -> Predictor | TransformedPredictor:
     """The predictor that `save` wrote.
 
     Raises:
@@ -95,13 +104,17 @@ def load(path: str | os.PathLike[str]) -> Predictor:
             raise DescriptionError("it is no posterior")
         if header["factor"] == "recomputed":
             posterior = _recomputed(posterior)
-        return Predictor(
+        predictor = Predictor(
             encoder=Encoder.from_dict(rebuild(header["encoder"], {})),
             scaler=TargetScaler.from_dict(rebuild(header["scaler"], {})),
             posterior=posterior,
             num_rows=header["num_rows"],
             targets=tuple(header["targets"]),
         )
+        if header["format"] == FORMAT:
+            return predictor
+        transform = transform_from_dict(rebuild(header["transform"], {}))
+        return transformed(predictor, transform)
 
 
 def read_info(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -113,11 +126,11 @@ def read_info(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     header, tensors = container.read(path, "model")
-    if header.get("format") != FORMAT:
+    if header.get("format") not in (FORMAT, TRANSFORMED_FORMAT):
         raise ContainerError(
             f"{os.fsdecode(path)}: model format {header.get('format')} of gpkit "
-            f"{header.get('gpkit')} is not known to gpkit {_version()}, which reads format "
-            f"{FORMAT}; install a newer gpkit"
+            f"{header.get('gpkit')} is not known to gpkit {_version()}, which reads formats "
+            f"{FORMAT} and {TRANSFORMED_FORMAT}; install a newer gpkit"
         )
     return header, tensors
 

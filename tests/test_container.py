@@ -5,7 +5,11 @@ import hashlib
 import json
 import os
 import random
+import signal
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -308,6 +312,58 @@ def test_a_link_stays_a_link_and_permissions_are_the_usual_ones(tmp_path, small)
 def test_a_second_write_replaces_the_first(small):
     write(os.fsencode(small), {"new": 2}, {}, "model")
     assert read(str(small), "model") == ({"new": 2}, {})
+    assert os.listdir(small.parent) == [small.name]
+
+
+KILLED = """
+import os, sys
+sys.path.insert(0, {root!r})
+from gpkit import container
+import numpy as np
+real = os.fsync
+def die(handle):
+    os.kill(os.getpid(), 9)
+os.fsync = die
+container.write({path!r}, {{}}, {{"X": np.zeros(1000)}}, "model")
+"""
+
+
+def test_debris_of_killed_writers_does_not_grow(small):
+    root = str(Path(__file__).parents[1])
+    for _ in range(3):
+        program = KILLED.format(root=root, path=str(small))
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        # The next one removes what the last one left, and is killed itself.
+        assert len(os.listdir(small.parent)) == 2
+    write(small, {"new": 2}, {}, "model")
+    assert os.listdir(small.parent) == [small.name]
+
+
+def test_files_of_living_writers_and_of_others_are_no_debris(small):
+    other = small.parent / ".gpkit-notes.txt"
+    other.write_text("mine")
+    name, file = container._temporary(str(small.parent))
+    with file:
+        write(small, {"new": 2}, {}, "model")
+        assert sorted(os.listdir(small.parent)) == sorted([other.name, Path(name).name, small.name])
+    write(small, {"new": 3}, {}, "model")
+    assert sorted(os.listdir(small.parent)) == sorted([other.name, small.name])
+
+
+def test_a_temporary_file_taken_for_debris_is_made_anew(small, monkeypatch):
+    real, stolen = container._locked, []
+
+    def lose_the_first(handle, *, wait):
+        if wait and not stolen:
+            stolen.extend(p for p in small.parent.iterdir() if p.suffix == ".tmp")
+            stolen[0].unlink()
+        return real(handle, wait=wait)
+
+    monkeypatch.setattr(container, "_locked", lose_the_first)
+    write(small, {"new": 4}, {}, "model")
+    assert len(stolen) == 1
+    assert read(small, "model")[0] == {"new": 4}
     assert os.listdir(small.parent) == [small.name]
 
 

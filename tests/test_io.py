@@ -271,7 +271,7 @@ def test_bytes_after_the_end_and_foreign_files_are_refused(saved, tmp_path):
         load(tmp_path / "other")
 
 
-@pytest.mark.parametrize("version", [0, 2, None, "1"])
+@pytest.mark.parametrize("version", [0, 3, None, "1"])
 def test_other_formats_are_refused_with_the_remedy(saved, version):
     changed(saved, lambda header: header.update(format=version))
     for ask in (load, read_info):

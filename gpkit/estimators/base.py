@@ -8,10 +8,14 @@ import jax
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gpkit.data import Dataset
+from gpkit.data.transforms import Identity
+from gpkit.estimators.rows import Kept, NoRows
+from gpkit.estimators.scoring import crps_values, log_densities
 from gpkit.estimators.task import Task, check_rows
 from gpkit.fitting.budget import Plan, subset
 from gpkit.fitting.problem import condition_fitted
@@ -20,13 +24,20 @@ from gpkit.model import GP
 from gpkit.padding import pad_rows
 from gpkit.predictor import Predictor, host_estimate, on_host
 from gpkit.results import Estimate, Status
+from gpkit.selection.mixture import MixturePredictor
+from gpkit.transformed import TransformedPredictor, transformed
 
 
 class AbstractGPEstimator(RegressorMixin, BaseEstimator):
-    """Predictions in original units, for a new observation (noise included)."""
+    """Predictions in original units, for a new observation (noise included).
 
-    # A Predictor, or a MixturePredictor, which offers the same methods.
+    With ``missing="drop"`` a row with a missing entry gets NaN, with one warning that counts
+    them; every row of X has its row in what comes back.
+    """
+
+    # A Predictor, or a TransformedPredictor or MixturePredictor, which offer the same methods.
     predictor_: Any
+    missing: str
 
     def predict(
         self,
@@ -46,39 +57,100 @@ class AbstractGPEstimator(RegressorMixin, BaseEstimator):
         """
         if return_std and return_cov:
             raise ValueError("ask for return_std or return_cov, not both")
-        predictor, rows = self._fitted(X)
+        predictor, rows, kept = self._fitted(X)
+        known = kept.only(noise_variance)
         if return_cov:
-            joint = predictor.covariance(rows, noise_variance=noise_variance)
-            return predictor.mean(rows), joint
+            joint = predictor.covariance(rows, noise_variance=known)
+            return kept.spread(predictor.mean(rows)), kept.spread(joint, axes=2)
         if not return_std:
-            return predictor.mean(rows)
-        return tuple(predictor.predict(rows, noise_variance=noise_variance))
+            return kept.spread(predictor.mean(rows))
+        return tuple(kept.spread(part) for part in predictor.predict(rows, noise_variance=known))
 
     def predict_latent(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the function itself, without noise."""
-        predictor, rows = self._fitted(X)
+        predictor, rows, kept = self._fitted(X)
         mean, std = predictor.latent(rows)
-        return mean, std
+        return kept.spread(mean), kept.spread(std)
 
     def predict_quantiles(self, X: Any, levels: Any = (0.05, 0.5, 0.95)) -> np.ndarray:
         """Quantiles of new observations: shape (m, q), or (m, t, q)."""
-        predictor, rows = self._fitted(X)
-        return predictor.quantiles(rows, levels)
+        predictor, rows, kept = self._fitted(X)
+        return kept.spread(predictor.quantiles(rows, levels))
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
         """Joint draws of new observations: shape (m, n_samples), or (m, t, n_samples)."""
-        predictor, rows = self._fitted(X)
+        predictor, rows, kept = self._fitted(X)
         draws = predictor.sample(rows, num_samples=n_samples, seed=draw_seed(random_state))
-        return np.moveaxis(draws, 0, -1)
+        return kept.spread(np.moveaxis(draws, 0, -1))
+
+    def log_density(self, X: Any, y: Any) -> np.ndarray:
+        """Log predictive density of targets y of new rows, in nats, of the shape of y.
+
+        Of y itself, also behind a `target_transform` (the Jacobian is counted). Minus infinity
+        for a target that the transform excludes.
+        """
+        return self._scored(log_densities, X, y)
+
+    def crps(self, X: Any, y: Any) -> np.ndarray:
+        """Continuous ranked probability score of targets y, in units of y; lower is better."""
+        return self._scored(crps_values, X, y)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination of `predict`, over the rows that are complete."""
+        mean = self.predict(X)
+        complete = ~np.isnan(mean.reshape(len(mean), -1)).any(axis=1)
+        target = np.asarray(y)[complete]
+        weight = None if sample_weight is None else np.asarray(sample_weight)[complete]
+        return float(r2_score(target, mean[complete], sample_weight=weight))
+
+    def set_params(self, **params: Any) -> "AbstractGPEstimator":
+        """Set parameters by name, as scikit-learn does.
+
+        Raises ValueError for a nested name such as ``kernel__lengthscale``: a kernel is one
+        value, and grids go over whole kernels.
+        """
+        nested = next((name for name in params if "__" in name), None)
+        if nested is not None:
+            raise ValueError(
+                f"{nested!r} is no parameter of {type(self).__name__}: a kernel is one value. "
+                "Search over whole kernels instead: "
+                'GridSearchCV(GPRegressor(), {"kernel": ["matern32(lengthscale=0.5)", '
+                '"matern32(lengthscale=2)"], "optimizer": [None]}), where optimizer=None keeps '
+                "the values as written"
+            )
+        return BaseEstimator.set_params(self, **params)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.input_tags.allow_nan = self.missing == "drop"
         return tags
 
-    def _fitted(self, X: Any) -> tuple[Any, Any]:
+    def _fitted(self, X: Any) -> tuple[Any, Any, Kept]:
+        """The predictor, the complete rows, and which these are."""
         check_is_fitted(self, "predictor_")
-        return self.predictor_, check_rows(self, X)
+        table = check_rows(self, X)
+        if self.missing != "drop":
+            return self.predictor_, table, Kept(None)
+        first = self.predictor_
+        if isinstance(first, MixturePredictor):
+            first = first.predictors[0]
+        complete = first.encoder.complete(table)
+        if complete.all():
+            return self.predictor_, table, Kept(None)
+        warnings.warn(
+            f"{type(self).__name__}: {int((~complete).sum())} of {len(complete)} rows have missing "
+            "entries; their predictions are NaN",
+            stacklevel=3,
+        )
+        predictor = self.predictor_ if complete.any() else NoRows(first.scaler.center.shape)
+        return predictor, table[complete], Kept(complete)
+
+    def _scored(self, rule: Any, X: Any, y: Any) -> np.ndarray:
+        predictor, rows, kept = self._fitted(X)
+        target = np.asarray(y, np.float64)
+        expected = kept.only(target)
+        return kept.spread(rule(predictor, rows, expected))
 
 
 def draw_seed(random_state: Any) -> int:
@@ -88,21 +160,28 @@ def draw_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def make_predictor(dataset: Dataset, full: Task, model: GP, plan: Plan, seed: int) -> Predictor:
+def make_predictor(
+    dataset: Dataset, full: Task, model: GP, plan: Plan, seed: int
+) -> Predictor | TransformedPredictor:
     """The posterior of a fitted model on as many rows as the plan allows."""
     keep = subset(dataset.n, plan.posterior_rows, seed)
     known = full.noise_variance
     with jax.enable_x64(True):
         rows = pad_rows(full.X[keep], full.y[keep], None if known is None else known[keep])
         posterior = on_host(condition_fitted(model, rows))
-    return Predictor(full.encoder, full.scaler, posterior, len(keep), dataset.targets)
+    found = Predictor(full.encoder, full.scaler, posterior, len(keep), dataset.targets)
+    plain = isinstance(full.transform, Identity)
+    return found if plain else transformed(found, full.transform)
 
 
 def original_evidence(
-    value: float, error_bound: float, status: Status, task: Task, num_rows: int
+    value: float, error_bound: float, status: Status, task: Task, keep: np.ndarray
 ) -> Estimate:
     """The log evidence of rows of the targets in original units, as plain numbers."""
-    return host_estimate(task.scaler.log_evidence(value, num_rows), error_bound, status)
+    # Not by the sum of rows, whose rounding the units of y would then change.
+    scaled = task.scaler.log_evidence(value, len(keep))
+    slopes = task.transform.log_slope(task.dataset.y[keep])
+    return host_estimate(scaled + float(np.sum(slopes)), error_bound, status)
 
 
 def written_kernel(kernel: AbstractKernel, columns: Columns) -> str:

@@ -13,6 +13,7 @@ from gpkit.estimators.base import (
     warn_of,
     written_kernel,
 )
+from gpkit.estimators.summary import parameter_summary
 from gpkit.estimators.task import Task, make_dataset, make_model
 from gpkit.estimators.threads import lapack_threads
 from gpkit.fitting import FitResult, fit
@@ -45,6 +46,12 @@ class GPRegressor(AbstractGPEstimator):
         Runs after the first: one from values read off the data, the others random.
     max_steps : int, default=200
     standardize : bool, default=True
+    target_transform : {"log", "log1p", "yeo-johnson"} or None
+        Fit the transformed target; every density, mean and quantile still is of y. See
+        `gpkit.data.transforms`.
+    missing : {"error", "drop"}, default="error"
+        "error" names column and row of a missing entry; "drop" leaves incomplete rows out of
+        the fit, and predicts NaN for them with a warning that counts them.
     memory : str or int, default="4GB"
         Ceiling for the dense covariance; above it rows are left out, and `plan_` says so.
     budget : float, default=300
@@ -65,6 +72,10 @@ class GPRegressor(AbstractGPEstimator):
     predictor_ : Predictor
     result_ : FitResult
     plan_ : Plan
+    summary_ : DataFrame
+        Every parameter, in standardised and in original units.
+    notes_ : tuple of str
+        Columns and rows that were left out, and why.
     n_features_in_, feature_names_in_ : as in scikit-learn
 
     Examples
@@ -90,6 +101,8 @@ class GPRegressor(AbstractGPEstimator):
         n_restarts: int = 4,
         max_steps: int = 200,
         standardize: bool = True,
+        target_transform: Any = None,
+        missing: str = "error",
         memory: Any = None,
         budget: Any = None,
         random_state: Any = None,
@@ -103,23 +116,33 @@ class GPRegressor(AbstractGPEstimator):
         self.n_restarts = n_restarts
         self.max_steps = max_steps
         self.standardize = standardize
+        self.target_transform = target_transform
+        self.missing = missing
         self.memory = memory
         self.budget = budget
         self.random_state = random_state
         self.verbose = verbose
 
     def fit(
-        self, X: Any, y: Any, *, noise_variance: Any = None, progress: Progress = silent
+        self,
+        X: Any,
+        y: Any,
+        *,
+        noise_variance: Any = None,
+        checkpoint: Any = None,
+        progress: Progress = silent,
     ) -> "GPRegressor":
         """Fit to rows X, shape (n, d) or a DataFrame, and targets y, shape (n,) or (n, t).
 
         `noise_variance` are known variances of the rows, in squared units of y. `progress`
-        is called with an `Event` after every step.
+        is called with an `Event` after every step. `checkpoint` is a file from which a killed
+        fit goes on when it is called again with the same arguments, an integer
+        `random_state` among them; see `gpkit.fit`.
         """
         dataset = make_dataset(self, X, y, noise_variance)
         seed = draw_seed(self.random_state)
         # Scales come from all rows, also where parameters are fitted on a subset.
-        task = Task.of(dataset, standardize=self.standardize)
+        task = Task.of(dataset, standardize=self.standardize, transform=self.target_transform)
         fits = 1 + self.n_restarts if self.optimizer is not None else 1
         plan = plan_dense(
             dataset.n, task.X.shape[1], num_fits=fits, memory=self.memory, seconds=self.budget
@@ -139,6 +162,7 @@ class GPRegressor(AbstractGPEstimator):
                 n_restarts=self.n_restarts,
                 max_steps=self.max_steps,
                 key=jax.random.key(seed),
+                checkpoint=checkpoint,
                 progress=progress,
             )
         self._store(dataset, task, result, plan, keep, seed)
@@ -155,7 +179,9 @@ class GPRegressor(AbstractGPEstimator):
         self.model_ = on_host(result.model)
         self.result_ = result._replace(model=self.model_)
         self.log_evidence_ = original_evidence(
-            evidence, result.error_bound, result.status, task, len(keep)
+            evidence, result.error_bound, result.status, task, keep
         )
+        self.summary_ = parameter_summary(self.model_, task)
+        self.notes_ = (*dataset.notes, *task.encoder.notes, *task.scaler.notes)
         self.n_iter_ = max(1, len(result.history.value) - 1)
         warn_of(result.status, "GPRegressor")

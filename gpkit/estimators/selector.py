@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import jax
 import numpy as np
@@ -15,12 +15,14 @@ from gpkit.estimators.base import (
     warn_of,
     written_kernel,
 )
+from gpkit.estimators.summary import parameter_summary
 from gpkit.estimators.task import Task, make_dataset, make_model
 from gpkit.estimators.threads import lapack_threads
 from gpkit.fitting.budget import Plan, plan_dense, subset
 from gpkit.results import Progress, silent
 from gpkit.selection.candidates import default_candidates
-from gpkit.selection.comparison import Comparison, compare
+from gpkit.selection.comparison import Candidate, Comparison, compare
+from gpkit.selection.criteria import View
 from gpkit.selection.mixture import MixturePredictor
 
 _NUM_FOLDS = 5
@@ -40,6 +42,10 @@ class GPSelector(AbstractGPEstimator):
     predict_with : {"best", "stacking"}
         "stacking" predicts with the mixture of all candidates whose leave-one-out stacking
         weight is above 0.01: its mean and its standard deviation.
+    target_transform : name, None, or a list of these
+        As in `GPRegressor`. Of a list, every candidate is fitted with each; all scores are of
+        y itself, with the Jacobian, so that they compare. A candidate may also name its own:
+        ``{"skewed": {"kernel": "rbf", "target_transform": "log"}}``.
     n_restarts : int, default=1
         Of every candidate; see `GPRegressor` for this and all other parameters.
 
@@ -51,7 +57,11 @@ class GPSelector(AbstractGPEstimator):
         Name of the candidate with the highest score.
     undecided_ : tuple of str
         Candidates that can't be told apart from it.
-    kernel_, model_, log_evidence_, predictor_, plan_ : of the best candidate
+    kernel_, model_, log_evidence_, predictor_, plan_, summary_ : of the best candidate
+    target_transform_ : str or None
+        The transform of the best candidate.
+    notes_ : tuple of str
+        Columns and rows that were left out, and why.
 
     Examples
     --------
@@ -77,6 +87,8 @@ class GPSelector(AbstractGPEstimator):
         n_restarts: int = 1,
         max_steps: int = 200,
         standardize: bool = True,
+        target_transform: Any = None,
+        missing: str = "error",
         memory: Any = None,
         budget: Any = None,
         random_state: Any = None,
@@ -92,17 +104,26 @@ class GPSelector(AbstractGPEstimator):
         self.n_restarts = n_restarts
         self.max_steps = max_steps
         self.standardize = standardize
+        self.target_transform = target_transform
+        self.missing = missing
         self.memory = memory
         self.budget = budget
         self.random_state = random_state
         self.verbose = verbose
 
     def fit(
-        self, X: Any, y: Any, *, noise_variance: Any = None, progress: Progress = silent
+        self,
+        X: Any,
+        y: Any,
+        *,
+        noise_variance: Any = None,
+        checkpoint: Any = None,
+        progress: Progress = silent,
     ) -> "GPSelector":
         """Fit every candidate to rows X and targets y, and rank them.
 
-        Arguments as in `GPRegressor.fit`.
+        Arguments as in `GPRegressor.fit`; the checkpoint file goes on with the candidate at
+        which a killed selection ended.
 
         Raises ValueError where no candidate can be fitted at all.
         """
@@ -112,80 +133,147 @@ class GPSelector(AbstractGPEstimator):
             )
         dataset = make_dataset(self, X, y, noise_variance)
         seed = draw_seed(self.random_state)
-        task = Task.of(dataset, standardize=self.standardize)
-        kernels = name_candidates(self.candidates, dataset.d)
-        fits = len(kernels) * (1 + self.n_restarts)
+        choices = make_choices(self.candidates, self.target_transform, dataset.d)
+        work = _Work.of(dataset, choices, seed, standardize=self.standardize)
+        fits = len(choices) * (1 + self.n_restarts)
         plan = plan_dense(
-            dataset.n, task.X.shape[1], num_fits=fits, memory=self.memory, seconds=self.budget
+            dataset.n, work.X.shape[1], num_fits=fits, memory=self.memory, seconds=self.budget
         )
         if self.verbose or plan.reasons:
             print(f"gpkit: {plan.summary()}")
         keep = subset(dataset.n, plan.rows, seed)
-        self.comparison_ = self._compare(task, kernels, keep, seed, plan.reasons, progress)
-        self._store(dataset, task, plan, seed)
+        self.comparison_ = self._compare(work, keep, plan.reasons, checkpoint, progress)
+        self._store(work, plan)
         return self
 
     def _compare(
-        self,
-        task: Task,
-        kernels: dict[str, Any],
-        keep: np.ndarray,
-        seed: int,
-        notes: tuple[str, ...],
-        progress: Progress,
+        self, work: "_Work", keep: np.ndarray, notes: tuple[str, ...], file: Any, progress: Progress
     ) -> Comparison:
-        known = task.noise_variance
-        folds = None
-        if self.criterion == "kfold":
-            folds = [
-                task.fold(keep[s.train], keep[s.test], standardize=self.standardize)._replace(
-                    rows=np.asarray(s.test)
-                )
-                for s in kfold(len(keep), min(_NUM_FOLDS, len(keep)), seed=seed)
-            ]
+        first = next(iter(work.tasks.values()))
+        known = first.noise_variance
         with jax.enable_x64(True), lapack_threads(len(keep)):
             models = {
-                name: make_model(task, kernel, self.mean, self.noise, self.prior)
-                for name, kernel in kernels.items()
+                name: make_model(work.of_choice(c), c.kernel, self.mean, self.noise, self.prior)
+                for name, c in work.choices.items()
             }
             found = compare(
                 models,
-                task.X[keep],
-                task.y[keep],
+                first.X[keep],
+                first.y[keep],
                 criterion=self.criterion,
                 optimizer=self.optimizer,
                 noise_variance=None if known is None else known[keep],
                 n_restarts=self.n_restarts,
                 max_steps=self.max_steps,
-                folds=folds,
-                log_scale=task.log_scale,
-                key=jax.random.key(seed),
+                views=work.views(keep, self.criterion, standardize=self.standardize),
+                key=jax.random.key(work.seed),
+                checkpoint=file,
                 progress=progress,
             )
         return found.with_notes(notes)
 
-    def _store(self, dataset: Dataset, task: Task, plan: Plan, seed: int) -> None:
+    def _store(self, work: "_Work", plan: Plan) -> None:
         best = self.comparison_.best_
         if self.comparison_.differences[0].decision == "failed":
             raise ValueError(f"{self.comparison_.verdict()}; {best.name}: {best.status.advice}")
+        task = work.of_choice(work.choices[best.name])
         self.plan_ = plan
         self.best_, self.undecided_ = best.name, self.comparison_.undecided_
         self.model_ = best.model
         self.log_evidence_ = best.log_evidence
+        self.target_transform_ = work.choices[best.name].target_transform
         self.kernel_ = written_kernel(best.model.kernel, task.columns)
-        self.predictor_ = make_predictor(dataset, task, best.model, plan, seed)
+        self.summary_ = parameter_summary(best.model, task)
+        self.notes_ = (*work.dataset.notes, *task.encoder.notes, *task.scaler.notes)
+        self.predictor_ = work.predictor(best, plan)
         if self.predict_with == "stacking":
-            self.predictor_ = self._stack(dataset, task, plan, seed)
+            self.predictor_ = self._stack(work, plan)
             self.comparison_ = replace(self.comparison_, predictions="the stacked mixture")
         self.n_iter_ = max(1, len(best.fit.history.value) - 1)
         warn_of(best.status, f"GPSelector ({best.name})")
 
-    def _stack(self, dataset: Dataset, task: Task, plan: Plan, seed: int) -> MixturePredictor:
+    def _stack(self, work: "_Work", plan: Plan) -> MixturePredictor:
         weights = self.comparison_.weights
         kept = [c for c in self.comparison_.candidates if weights[c.name] > _LEAST_WEIGHT]
         found = np.array([weights[c.name] for c in kept])
-        predictors = tuple(make_predictor(dataset, task, c.model, plan, seed) for c in kept)
-        return MixturePredictor(found / found.sum(), predictors)
+        return MixturePredictor(found / found.sum(), tuple(work.predictor(c, plan) for c in kept))
+
+
+class Choice(NamedTuple):
+    """A candidate: a kernel, and what the target goes through before the fit."""
+
+    kernel: Any
+    target_transform: str | None = None
+
+
+class _Work(NamedTuple):
+    """A data set as each of the target transforms sees it."""
+
+    dataset: Dataset
+    choices: dict[str, Choice]
+    tasks: dict[str | None, Task]
+    seed: int
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, choices: dict[str, Choice], seed: int, *, standardize: bool
+    ) -> "_Work":
+        names = dict.fromkeys(c.target_transform for c in choices.values())
+        tasks = {t: Task.of(dataset, standardize=standardize, transform=t) for t in names}
+        return cls(dataset, choices, tasks, seed)
+
+    @property
+    def X(self) -> np.ndarray:
+        """Encoded inputs, which no target transform changes."""
+        return next(iter(self.tasks.values())).X
+
+    def of_choice(self, choice: Choice) -> Task:
+        return self.tasks[choice.target_transform]
+
+    def predictor(self, candidate: Candidate, plan: Plan) -> Any:
+        task = self.of_choice(self.choices[candidate.name])
+        return make_predictor(self.dataset, task, candidate.model, plan, self.seed)
+
+    def views(self, keep: np.ndarray, criterion: str, *, standardize: bool) -> dict[str, View]:
+        """What `compare` needs of every candidate's target."""
+        splits = ()
+        if criterion == "kfold":
+            splits = kfold(len(keep), min(_NUM_FOLDS, len(keep)), seed=self.seed)
+        found = {}
+        for name, task in self.tasks.items():
+            folds = [
+                task.fold(
+                    keep[s.train], keep[s.test], standardize=standardize, transform=name
+                )._replace(rows=np.asarray(s.test))
+                for s in splits
+            ]
+            count = task.transform.num_parameters
+            found[name] = View(task.y[keep], task.log_scale[keep], folds, count)
+        return {name: found[c.target_transform] for name, c in self.choices.items()}
+
+
+def make_choices(candidates: Any, transforms: Any, num_columns: int) -> dict[str, Choice]:
+    """Candidates by name, with every transform of a list.
+
+    Raises ValueError as `name_candidates`, and for an empty list of transforms.
+    """
+    listed = transforms if isinstance(transforms, (list, tuple)) else (transforms,)
+    if not listed:
+        raise ValueError("target_transform is empty: list at least one, or pass None")
+    choices: dict[str, Choice] = {}
+    for name, candidate in name_candidates(candidates, num_columns).items():
+        if isinstance(candidate, Mapping):
+            if not {"kernel"} <= set(candidate) <= {"kernel", "target_transform"}:
+                raise ValueError(
+                    f"candidate {name!r} must be a kernel, or a dict of 'kernel' and "
+                    f"'target_transform'; got {sorted(map(str, candidate))}"
+                )
+            choices[name] = Choice(**candidate)
+            continue
+        for transform in listed:
+            label = name if len(listed) == 1 or transform is None else f"{name} of {transform}(y)"
+            choices[label] = Choice(candidate, transform)
+    return choices
 
 
 def name_candidates(candidates: Any, num_columns: int) -> dict[str, Any]:

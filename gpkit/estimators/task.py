@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from gpkit.data import Dataset, Encoder, TargetScaler
+from gpkit.data.transforms import AbstractTransform, fit_transform
 from gpkit.defaults import default_prior
 from gpkit.kernels import AbstractKernel, Columns, parse
 from gpkit.means import AbstractMean, Constant, Linear, Zero
@@ -23,34 +24,36 @@ _TARGET = "__target__"
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A data set encoded and standardised by its own rows.
+    """A data set encoded, its target transformed and standardised, by its own rows.
 
     `X`, `y` and `noise_variance` are NumPy, in standardised units.
     """
 
     dataset: Dataset
     encoder: Encoder
+    transform: AbstractTransform
     scaler: TargetScaler
     X: np.ndarray
     y: np.ndarray
     noise_variance: np.ndarray | None
 
     @classmethod
-    def of(cls, dataset: Dataset, *, standardize: bool) -> "Task":
-        """Encoder and target scaler fitted on all rows of the data set."""
+    def of(cls, dataset: Dataset, *, standardize: bool, transform: str | None = None) -> "Task":
+        """Encoder, target transform and target scaler fitted on all rows of the data set."""
         encoder = Encoder.fit(dataset, standardize=standardize)
-        scaler = TargetScaler.fit(dataset.y, names=dataset.targets, standardize=standardize)
+        found = fit_transform(transform, dataset.y)
+        y = found.forward(dataset.y)
+        scaler = TargetScaler.fit(y, names=dataset.targets, standardize=standardize)
         known = dataset.noise_variance
         if known is not None:
+            if transform is not None:
+                raise ValueError(
+                    "noise_variance is in squared units of y, which a target_transform does not "
+                    "carry over; transform y yourself and pass variances in its units"
+                )
             known = _one_noise_per_row(scaler.noise_variance(known))
-        return cls(
-            dataset,
-            encoder,
-            scaler,
-            encoder.encode(dataset),
-            scaler.standardize(dataset.y),
-            known,
-        )
+        X = encoder.encode(dataset)
+        return cls(dataset, encoder, found, scaler, X, scaler.standardize(y), known)
 
     @property
     def columns(self) -> Columns:
@@ -60,22 +63,33 @@ class Task:
         return Columns(found.names, found.index, found.scale, found.offset, tuple(low), tuple(high))
 
     @property
-    def log_scale(self) -> float:
-        """Log of the target scale, summed over targets."""
-        return -float(self.scaler.log_evidence(0.0, 1))
+    def log_scale(self) -> np.ndarray:
+        """What a log density in standardised units exceeds that in original units by, (n,)."""
+        return self._log_scale(self.dataset.y)
 
-    def fold(self, train: np.ndarray, test: np.ndarray, *, standardize: bool) -> Fold:
-        """A split whose encoder and scaler see its training rows only."""
-        part = Task.of(self.dataset.take(train), standardize=standardize)
+    def _log_scale(self, y: np.ndarray) -> np.ndarray:
+        constant = -float(self.scaler.log_evidence(0.0, 1))
+        return constant - self.transform.log_slope(y).reshape(len(y), -1).sum(axis=1)
+
+    def fold(
+        self,
+        train: np.ndarray,
+        test: np.ndarray,
+        *,
+        standardize: bool,
+        transform: str | None = None,
+    ) -> Fold:
+        """A split whose encoder, transform and scaler see its training rows only."""
+        part = Task.of(self.dataset.take(train), standardize=standardize, transform=transform)
         held = self.dataset.take(test)
         noise = held.noise_variance
         return Fold(
             part.X,
             part.y,
             part.encoder.encode(held),
-            part.scaler.standardize(held.y),
+            part.scaler.standardize(part.transform.forward(held.y)),
             test,
-            part.log_scale,
+            part._log_scale(held.y),
             part.noise_variance,
             None if noise is None else _one_noise_per_row(part.scaler.noise_variance(noise)),
         )
@@ -84,9 +98,11 @@ class Task:
 def make_dataset(estimator: Any, X: Any, y: Any, noise_variance: Any) -> Dataset:
     """A checked data set; sets ``n_features_in_`` and ``feature_names_in_``.
 
-    Arrays go through scikit-learn's own validation; a DataFrame keeps its columns, so that
-    text and categories are encoded.
+    Arrays go through scikit-learn's own validation, except for missing and infinite entries,
+    which are told by column and row; a DataFrame keeps its columns, so that text and
+    categories are encoded. The estimator's `missing` says what becomes of missing entries.
     """
+    missing = estimator.missing
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X=cast(Any, X), y=y, skip_check_array=True)
         target = _check_target(y, len(X))
@@ -94,11 +110,10 @@ def make_dataset(estimator: Any, X: Any, y: Any, noise_variance: Any) -> Dataset
         names = [_TARGET] if target.ndim == 1 else [f"{_TARGET}{j}" for j in range(target.shape[1])]
         frame = frame.assign(**dict(zip(names, target.reshape(len(frame), -1).T, strict=True)))
         wanted = names[0] if target.ndim == 1 else names
-        return Dataset.from_frame(frame, wanted, noise_variance=noise_variance)
-    X, y = validate_data(
-        estimator, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
-    )
-    return Dataset.from_arrays(X, y, noise_variance=noise_variance)
+        return Dataset.from_frame(frame, wanted, noise_variance=noise_variance, missing=missing)
+    X = validate_data(estimator, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
+    target = _check_target(y, len(X))
+    return Dataset.from_arrays(X, target, noise_variance=noise_variance, missing=missing)
 
 
 def check_rows(estimator: Any, X: Any) -> Any:
@@ -106,7 +121,7 @@ def check_rows(estimator: Any, X: Any) -> Any:
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X=cast(Any, X), reset=False, skip_check_array=True)
         return X
-    return validate_data(estimator, X, reset=False, dtype=np.float64)
+    return validate_data(estimator, X, reset=False, dtype=np.float64, ensure_all_finite=False)
 
 
 def make_kernel(kernel: str | AbstractKernel, columns: Columns) -> AbstractKernel:
@@ -183,9 +198,14 @@ def _make_noise(noise: Any, columns: Columns) -> AbstractNoise:
 def _check_target(y: Any, n: int) -> np.ndarray:
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
-    target = check_array(y, ensure_2d=False, dtype="float64", input_name="y")
+    target = check_array(
+        y, ensure_2d=False, dtype="float64", input_name="y", ensure_all_finite=False
+    )
     if len(target) != n:
-        raise ValueError(f"X has {n} rows, but y has {len(target)}")
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {n} rows, but y "
+            f"has {len(target)}"
+        )
     return target
 
 

@@ -36,10 +36,7 @@ class Plan(NamedTuple):
 
     def summary(self) -> str:
         """One line for people."""
-        size = (
-            f"{self.bytes / 2**20:.0f} MB" if self.bytes < 2**30 else f"{self.bytes / 2**30:.1f} GB"
-        )
-        text = f"{self.n} rows, about {size} and {_duration(self.seconds)}"
+        text = f"{self.n} rows, about {_size(self.bytes)} and {_duration(self.seconds)}"
         return "; ".join((text, *self.reasons))
 
 
@@ -102,6 +99,12 @@ def subset(n: int, rows: int, seed: int) -> np.ndarray:
     if rows >= n:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).permutation(n)[:rows])
+
+
+def _size(size: int) -> str:
+    if size < 2**20:
+        return f"{max(1, round(size / 2**10))} KB"
+    return f"{size / 2**20:.0f} MB" if size < 2**30 else f"{size / 2**30:.1f} GB"
 
 
 def _duration(seconds: float) -> str:

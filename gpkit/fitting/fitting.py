@@ -1,6 +1,8 @@
 """`fit`: the best of several runs, kept whatever happens."""
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -10,6 +12,13 @@ from jax.typing import ArrayLike
 
 from gpkit._types import Array
 from gpkit.checks import check_data
+from gpkit.fitting.journal import (
+    Journal,
+    Section,
+    SectionOf,
+    data_fingerprint,
+    fit_fingerprint,
+)
 from gpkit.fitting.loop import History, Run, run
 from gpkit.fitting.problem import Problem, make_problem
 from gpkit.fitting.start import data_start, random_start
@@ -57,6 +66,7 @@ def fit(
     max_steps: int = 200,
     tol: float = 1e-3,
     key: Array | None = None,
+    checkpoint: str | os.PathLike[str] | SectionOf | None = None,
     progress: Progress = silent,
 ) -> FitResult:
     """Maximise the log evidence plus the log prior over the trainable parameters.
@@ -74,12 +84,18 @@ def fit(
     - `max_steps`, `tol`: a run stops after `max_steps`, or when five steps together change
       the value by less than `tol` nats.
     - `key`: needed for two or more restarts, and by solvers with random probes.
+    - `checkpoint`: a file in which every evaluation is kept, written about once a second. The
+      same call with the same file goes on where a killed one ended, to the same optimum to
+      the last bit; see `gpkit.fitting.journal`. (An Optax transformation that searches
+      along lines by itself repeats those evaluations.)
     - `progress`: called with an `Event` after every step.
 
     Ctrl-C ends the fit with the best state so far and status INTERRUPTED.
 
     **Raises:** ValueError where shapes do not fit, a needed key is missing, a count is
-    negative, or the optimizer is not known.
+    negative, or the optimizer is not known; CheckpointError (a ValueError) for a checkpoint
+    of other data, another model or other settings; OSError, with path and remedy, where it
+    can't be written: the file then is as it was last.
     """
     X, y = check_data(X, y, noise_variance=noise_variance)
     if isinstance(optimizer, str) and optimizer != "lbfgs":
@@ -96,21 +112,35 @@ def fit(
     problem = make_problem(model, rows, solver, key)
     if optimizer is None or num_parameters(model) == 0:
         return _as_given(model, problem)
+    settings = {"n_restarts": n_restarts, "max_steps": max_steps, "tol": tol, "solver": solver}
+    with ExitStack() as stack:
+        if checkpoint is not None:
+            print_of = fit_fingerprint(model, rows, optimizer, key, **settings)
+            problem = _section(stack, checkpoint, rows, print_of).watch(problem)
+        starts = (
+            make_problem(start, rows, solver, key).start
+            for start in _starts(model, rows, n_restarts, key)
+        )
+        loop = {"optimizer": optimizer, "max_steps": max_steps, "tol": tol, "progress": progress}
+        return _run_all(problem, starts, n_restarts + 1, loop)
+
+
+def _section(stack: ExitStack, checkpoint: Any, rows: Rows, fingerprint: dict[str, str]) -> Section:
+    if isinstance(checkpoint, SectionOf):
+        return checkpoint.journal.section(checkpoint.name, fingerprint)
+    data = data_fingerprint(rows.X, rows.y, rows.mask, rows.noise_variance)
+    journal = stack.enter_context(Journal(checkpoint, "fit", data))
+    return journal.section("", fingerprint)
+
+
+def _run_all(problem: Problem, starts: Iterator[np.ndarray], num: int, loop: Any) -> FitResult:
     runs: list[Run] = []
     interrupted = False
     try:
-        for number, start in enumerate(_starts(model, rows, n_restarts, key)):
+        for number, start in enumerate(starts):
+            rival = min((r.value for r in runs if np.isfinite(r.value)), default=np.inf)
             runs.append(
-                run(
-                    problem,
-                    make_problem(start, rows, solver, key).start,
-                    optimizer=optimizer,
-                    max_steps=max_steps,
-                    tol=tol,
-                    rival=min((r.value for r in runs if np.isfinite(r.value)), default=np.inf),
-                    progress=progress,
-                    stage=f"run {number + 1} of {n_restarts + 1}",
-                )
+                run(problem, start, rival=rival, stage=f"run {number + 1} of {num}", **loop)
             )
             interrupted = runs[-1].status == Status.INTERRUPTED
             if interrupted:

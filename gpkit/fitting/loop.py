@@ -1,9 +1,11 @@
 """One run of an optimiser from one start: a host loop around compiled steps."""
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -158,20 +160,14 @@ def _optax_steps(optimizer: Any) -> Stepper:
 
     The transformation sees the trainable parameters as one flat unconstrained vector.
     """
-    transform = optax.with_extra_args_support(optimizer)
+    transform, step = _optax_step(optimizer)
 
     def steps(problem: Problem, point: _Point) -> Iterator[_Point | Status]:
-        @jax.jit
-        def step(x: Any, state: Any, value: Any, gradient: Any) -> tuple[Any, Any]:
-            updates, state = transform.update(
-                gradient, state, x, value=value, grad=gradient, value_fn=problem.traced
-            )
-            return optax.apply_updates(x, updates), state
-
         x = jnp.asarray(point.x)
         state = transform.init(x)
         while True:
-            x, state = step(x, state, jnp.asarray(point.at.value), jnp.asarray(point.at.gradient))
+            value, gradient = jnp.asarray(point.at.value), jnp.asarray(point.at.gradient)
+            x, state = step(x, state, value, gradient, problem.traced)
             point = _Point(np.asarray(x, np.float64), problem.evaluate(np.asarray(x)), 1)
             if not point.at.finite:
                 yield Status.NON_FINITE
@@ -179,6 +175,21 @@ def _optax_steps(optimizer: Any) -> Stepper:
             yield point
 
     return steps
+
+
+@functools.lru_cache(maxsize=8)
+def _optax_step(optimizer: Any) -> tuple[Any, Any]:
+    """The transformation and its compiled step: the same ones for every run of a fit."""
+    transform = optax.with_extra_args_support(optimizer)
+
+    @eqx.filter_jit
+    def step(x: Any, state: Any, value: Any, gradient: Any, traced: Any) -> tuple[Any, Any]:
+        updates, state = transform.update(
+            gradient, state, x, value=value, grad=gradient, value_fn=traced
+        )
+        return optax.apply_updates(x, updates), state
+
+    return transform, step
 
 
 def _norm(point: _Point) -> float:

@@ -67,8 +67,8 @@ def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | Non
         gradient = -np.asarray(gradient, np.float64)
         return Evaluation(-float(value), gradient, int(status), float(bound))
 
-    def traced(x: Array) -> Array:
-        return -_objective(x.astype(dtype), params, rest, rows, solver, key)[0].astype(x.dtype)
+    # A tree, not a closure: a step that is compiled for one problem serves the next.
+    traced = eqx.Partial(_traced, params=params, rest=rest, rows=rows, solver=solver, key=key)
 
     def model_at(x: np.ndarray) -> GP:
         return eqx.combine(_unflatten(jnp.asarray(x, dtype), params), rest)
@@ -142,7 +142,7 @@ def _build(x: Array, params: PyTree, rest: PyTree, rows: Rows) -> _Parts:
     residual = rows.y - prior_mean(model.mean, rows.X, rows.y.shape[1:])
     columns = residual.reshape(residual.shape[0], -1)
     prior = log_prior(model).astype(columns.dtype)
-    return _Parts(H.dense(), columns, prior, H.noise, H.status)
+    return _Parts(H.lower(), columns, prior, H.noise, H.status)
 
 
 @jax.jit
@@ -190,6 +190,13 @@ def _objective(
     )
     prior = log_prior(model).astype(estimate.value.dtype)
     return estimate.value + prior, (estimate.status, estimate.error_bound)
+
+
+def _traced(
+    x: Array, *, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
+) -> Array:
+    found = _objective(x.astype(rows.X.dtype), params, rest, rows, solver, key)[0]
+    return -found.astype(x.dtype)
 
 
 def _unflatten(x: Array, params: PyTree) -> PyTree:

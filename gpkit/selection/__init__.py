@@ -7,4 +7,5 @@ from gpkit.selection.comparison import compare as compare
 from gpkit.selection.comparison import rank as rank
 from gpkit.selection.criteria import CRITERIA as CRITERIA
 from gpkit.selection.criteria import Fold as Fold
+from gpkit.selection.criteria import View as View
 from gpkit.selection.decision import stacking_weights as stacking_weights

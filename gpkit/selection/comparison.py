@@ -1,7 +1,9 @@
 """`compare`: fit named candidates and rank them, with differences and a decision."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from jax.typing import ArrayLike
 from gpkit._types import Array
 from gpkit.checks import check_data
 from gpkit.fitting import FitResult, fit
+from gpkit.fitting.journal import Journal, SectionOf, data_fingerprint
 from gpkit.model import GP
 from gpkit.predictor import host_estimate, on_host
 from gpkit.results import Estimate, Event, Progress, Status, silent
@@ -20,12 +23,15 @@ from gpkit.selection.criteria import (
     CRITERIA,
     Fold,
     Scores,
+    View,
     check_criterion,
     kfold_rows,
     make_folds,
     score,
 )
 from gpkit.selection.decision import Difference, differences, stacking_weights
+from gpkit.selection.html import comparison_html
+from gpkit.selection.records import table_record
 
 _NUM_FOLDS = 5
 _REFIT_STEPS = 30
@@ -53,7 +59,8 @@ class Comparison:
     """Candidates ranked by a criterion, best first; in nats, on the scale of the targets.
 
     `differences` stand in the order of `candidates`. `predictions` names what predicts where
-    that is not the best candidate.
+    that is not the best candidate. `status` is INTERRUPTED where Ctrl-C ended the comparison
+    before all candidates were fitted, else SUCCESS; each candidate has a status of its own.
     """
 
     candidates: tuple[Candidate, ...]
@@ -62,6 +69,7 @@ class Comparison:
     num_rows: int
     notes: tuple[str, ...] = ()
     predictions: str = ""
+    status: Status = Status.SUCCESS
 
     @property
     def best_(self) -> Candidate:
@@ -90,7 +98,7 @@ class Comparison:
         """
         weights = self.weights
         records = [
-            _record(c, d, weights[c.name], self.num_rows)
+            table_record(c, d, weights[c.name], self.num_rows)
             for c, d in zip(self.candidates, self.differences, strict=True)
         ]
         return pd.DataFrame(records).set_index("candidate")
@@ -116,6 +124,9 @@ class Comparison:
         gap = f"{-nearest.delta:.1f} +- {nearest.stderr:.1f} nats"
         return f"{best} or {name}{more} ({gap}); predictions use {self.predictions or best}"
 
+    def _repr_html_(self) -> str:
+        return comparison_html(self.table, self.verdict(), self.notes)
+
     def __repr__(self) -> str:
         columns = ["delta", "stderr", "decision", "log_evidence", "loo_nlpd", "parameters"]
         return f"{self.table[columns].map(_short).to_string()}\n{self.verdict()}"
@@ -137,8 +148,10 @@ def compare(
     max_steps: int = 200,
     tol: float = 1e-3,
     folds: Sequence[Fold] | None = None,
-    log_scale: float = 0.0,
+    log_scale: ArrayLike = 0.0,
+    views: Mapping[str, View] | None = None,
     key: Array | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
 ) -> Comparison:
     """Fit every model and rank them by a criterion, with differences and a decision.
@@ -153,55 +166,88 @@ def compare(
     - `optimizer`, `n_restarts`, `max_steps`, `tol`, `noise_variance`: as in `gpkit.fit`.
     - `folds`: splits for "kfold", each scaled by its own training rows; by default five
       seeded folds of X and y as they are.
-    - `log_scale`: log of the scale that y was divided by (summed over targets): scores are
-      reported for the targets before that division.
+    - `log_scale`: log of the scale that y was divided by (summed over targets), one number
+      or one per row: scores are reported for the targets before that division.
+    - `views`: by name, the target as a candidate with a transform of its own sees it; these
+      take the place of `y`, `log_scale` and `folds`, so that all scores are of one target.
+    - `checkpoint`: a file that keeps every evaluation of every candidate; the same call with
+      the same file goes on where a killed one ended. See `gpkit.fitting.journal`.
 
     Ctrl-C keeps the candidates finished so far, if there is one.
 
-    **Raises:** ValueError for an unknown criterion, no models, or shapes that do not fit.
+    **Raises:** ValueError for an unknown criterion, no models, or shapes that do not fit;
+    with a checkpoint as `gpkit.fit` does.
     """
     check_criterion(criterion)
     if not models:
         raise ValueError("models is empty: pass at least one named model")
     X, y = check_data(X, y, noise_variance=noise_variance)
-    key = jax.random.key(0) if key is None else key
     if criterion == "kfold" and folds is None:
         folds = make_folds(
             np.asarray(X), np.asarray(y), min(_NUM_FOLDS, len(X)), 0, noise_variance=noise_variance
         )
+    given = {name: (views or {}).get(name, View(y, log_scale, folds)) for name in models}
+    settings = {
+        "optimizer": optimizer,
+        "noise_variance": noise_variance,
+        "n_restarts": n_restarts,
+        "max_steps": max_steps,
+        "tol": tol,
+        "key": jax.random.key(0) if key is None else key,
+        "progress": progress,
+    }
+    with ExitStack() as stack:
+        journal = None
+        if checkpoint is not None:
+            data = data_fingerprint(X, y, noise_variance)
+            journal = stack.enter_context(Journal(checkpoint, "comparison", data))
+        done = _fit_all(models, X, given, criterion, settings, journal)
+    progress(Event("candidate", len(models), len(models), np.nan, ""))
+    if len(done) == len(models):
+        return rank(done, criterion)
+    found = rank(done, criterion, ("interrupted: not all candidates were fitted",))
+    return replace(found, status=Status.INTERRUPTED)
+
+
+def _fit_all(
+    models: Mapping[str, GP],
+    X: Array,
+    views: Mapping[str, View],
+    criterion: str,
+    settings: dict[str, Any],
+    journal: Journal | None,
+) -> list[Candidate]:
+    """Every candidate in order, as far as Ctrl-C lets; at least one."""
     done: list[Candidate] = []
     try:
         for number, (name, model) in enumerate(models.items()):
-            progress(Event("candidate", number, len(models), np.nan, name))
+            settings["progress"](Event("candidate", number, len(models), np.nan, name))
+            section = None if journal is None else SectionOf(journal, name)
             clock = time.perf_counter()
-            result = fit(
-                model,
-                X,
-                y,
-                optimizer=optimizer,
-                noise_variance=noise_variance,
-                n_restarts=n_restarts,
-                max_steps=max_steps,
-                tol=tol,
-                key=key,
-                progress=progress,
-            )
+            view = views[name]
+            result = fit(model, X, view.y, checkpoint=section, **settings)
             interrupted = result.status == Status.INTERRUPTED
             if interrupted and done:
                 break
-            scores = score(result, X, y, noise_variance=noise_variance)
+            scores = score(result, X, view.y, noise_variance=settings["noise_variance"])
             if criterion == "kfold":
-                rows = kfold_rows(result.model, list(folds or ()), len(X), max_steps=_REFIT_STEPS)
+                rows = kfold_rows(
+                    result.model,
+                    list(view.folds or ()),
+                    len(X),
+                    max_steps=_REFIT_STEPS,
+                    # Refits start at the optimum: few steps of a quasi-Newton method do.
+                    optimizer=None if settings["optimizer"] is None else "lbfgs",
+                    checkpoint=section,
+                )
                 scores = scores._replace(kfold_rows=rows)
-            done.append(_candidate(name, result, scores, log_scale, time.perf_counter() - clock))
+            done.append(_candidate(name, result, scores, view, time.perf_counter() - clock))
             if interrupted:
                 break
     except KeyboardInterrupt:
         if not done:
             raise
-    progress(Event("candidate", len(models), len(models), np.nan, ""))
-    notes = () if len(done) == len(models) else ("interrupted: not all candidates were fitted",)
-    return rank(done, criterion, notes)
+    return done
 
 
 def rank(
@@ -230,45 +276,16 @@ def rank(
 
 
 def _candidate(
-    name: str, result: FitResult, scores: Scores, log_scale: float, seconds: float
+    name: str, result: FitResult, scores: Scores, view: View, seconds: float
 ) -> Candidate:
     # Per row, a density of y is that of y / s divided by s. Folds bring their own scale.
+    log_scale = np.asarray(view.log_scale)
     scores = scores._replace(
         evidence_rows=scores.evidence_rows - log_scale,
         loo_rows=scores.loo_rows - log_scale,
+        num_parameters=scores.num_parameters + view.num_parameters,
     )
     status = scores.status
     evidence = host_estimate(np.sum(scores.evidence_rows), scores.error_bound, status)
     result = result._replace(model=on_host(result.model))
     return Candidate(name, result.model, result, scores, evidence, seconds, status)
-
-
-def _record(c: Candidate, d: Difference, weight: float, n: int) -> dict[str, Any]:
-    totals = {name: sum_up(c.scores) for name, sum_up in _TOTALS.items()}
-    return {
-        "candidate": c.name,
-        "delta": d.delta,
-        "stderr": d.stderr,
-        "decision": d.decision,
-        "log_evidence": totals["evidence"],
-        "map": totals["map"],
-        "bic": totals["bic"],
-        "aic": totals["aic"],
-        "loo_nlpd": -totals["loo"] / n,
-        "kfold_nlpd": -totals["kfold"] / n,
-        "weight": weight,
-        "parameters": c.scores.num_parameters,
-        "seconds": c.seconds,
-        "status": c.status.name.lower(),
-    }
-
-
-def _total(criterion: str) -> Any:
-    def total(scores: Scores) -> float:
-        rows, extra = CRITERIA[criterion](scores)
-        return float(np.sum(rows) + extra)
-
-    return total
-
-
-_TOTALS = {name: _total(name) for name in CRITERIA}

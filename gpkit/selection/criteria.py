@@ -25,6 +25,7 @@ import numpy as np
 
 from gpkit.data import kfold
 from gpkit.fitting import FitResult, fit
+from gpkit.fitting.journal import SectionOf
 from gpkit.fitting.problem import condition_fitted
 from gpkit.model import GP
 from gpkit.objectives import leave_one_out_log_density, sequential_log_density
@@ -48,8 +49,9 @@ class Scores(NamedTuple):
 class Fold(NamedTuple):
     """One split of k-fold cross-validation, scaled by its own training rows.
 
-    `log_scale` is the log of the target's scale there, by which densities are brought to
-    the scale of the comparison; `rows` are the positions of the test rows.
+    `log_scale` is the log of the target's scale there, one number or one per test row, by
+    which densities are brought to the scale of the comparison; `rows` are the positions of
+    the test rows.
     """
 
     X: Any
@@ -57,9 +59,23 @@ class Fold(NamedTuple):
     X_test: Any
     y_test: Any
     rows: np.ndarray
-    log_scale: float = 0.0
+    log_scale: Any = 0.0
     noise_variance: Any = None
     noise_test: Any = None
+
+
+class View(NamedTuple):
+    """The target as a candidate with a transform of its own sees it.
+
+    `y` takes the place of the target; `log_scale` is, one number or one per row, what its
+    log density exceeds that of the original target by; `folds` are its folds, and
+    `num_parameters` the parameters of the transform that were read off the data.
+    """
+
+    y: Any
+    log_scale: Any = 0.0
+    folds: Any = None
+    num_parameters: int = 0
 
 
 def score(result: FitResult, X: Any, y: Any, *, noise_variance: Any = None) -> Scores:
@@ -98,14 +114,31 @@ def make_folds(X: Any, y: Any, k: int, seed: int, *, noise_variance: Any = None)
     ]
 
 
-def kfold_rows(model: GP, folds: list[Fold], n: int, *, max_steps: int) -> np.ndarray:
+def kfold_rows(
+    model: GP,
+    folds: list[Fold],
+    n: int,
+    *,
+    max_steps: int,
+    optimizer: Any = "lbfgs",
+    checkpoint: SectionOf | None = None,
+) -> np.ndarray:
     """Log density of each row under the model refitted without its fold, in nats.
 
-    The refit starts at the parameters of the whole fit.
+    The refit starts at the parameters of the whole fit; with an `optimizer` of None it keeps
+    them.
     """
     out = np.full(n, np.nan)
-    for fold in folds:
-        result = fit(model, fold.X, fold.y, noise_variance=fold.noise_variance, max_steps=max_steps)
+    for number, fold in enumerate(folds):
+        result = fit(
+            model,
+            fold.X,
+            fold.y,
+            noise_variance=fold.noise_variance,
+            max_steps=max_steps,
+            optimizer=optimizer,
+            checkpoint=None if checkpoint is None else checkpoint.part(f"fold {number}"),
+        )
         if result.status == Status.INTERRUPTED:
             # A fit keeps what it has; a row score of some folds is worth nothing.
             raise KeyboardInterrupt

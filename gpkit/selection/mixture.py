@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from gpkit.predictor import Prediction, Predictor
+from gpkit.transformed import TransformedPredictor, gaussian_view, normal_scores
 
 _HALVINGS = 60
 
@@ -20,7 +21,7 @@ class MixturePredictor:
     """
 
     weights: np.ndarray
-    predictors: tuple[Predictor, ...]
+    predictors: tuple[Predictor | TransformedPredictor, ...]
 
     def predict(self, table: Any, *, noise_variance: Any = None) -> Prediction:
         """Mean and standard deviation of new observations."""
@@ -47,20 +48,22 @@ class MixturePredictor:
     def quantiles(self, table: Any, levels: Any) -> np.ndarray:
         """Quantiles of new observations: shape (m, ..., q)."""
         levels = np.atleast_1d(np.asarray(levels, float))
-        parts = [p.predict(table) for p in self.predictors]
+        views = [gaussian_view(p, table) for p in self.predictors]
         ends = np.stack([p.quantiles(table, levels) for p in self.predictors])
-        low, high = ends.min(axis=0), ends.max(axis=0)
+        # Levels first: the last axis of a transform belongs to the targets.
+        low, high = np.moveaxis(ends.min(axis=0), -1, 0), np.moveaxis(ends.max(axis=0), -1, 0)
+        wanted = levels.reshape(-1, *(1,) * (low.ndim - 1))
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
             below = sum(
-                w * ndtr((middle - mean[..., None]) / std[..., None])
-                for w, (mean, std) in zip(self.weights, parts, strict=True)
+                w * ndtr(normal_scores(view, middle))
+                for w, view in zip(self.weights, views, strict=True)
             )
             low, high = (
-                np.where(below < levels, middle, low),
-                np.where(below < levels, high, middle),
+                np.where(below < wanted, middle, low),
+                np.where(below < wanted, high, middle),
             )
-        return 0.5 * (low + high)
+        return np.moveaxis(0.5 * (low + high), 0, -1)
 
     def sample(self, table: Any, *, num_samples: int, seed: int) -> np.ndarray:
         """Joint draws, each from one model drawn by its weight."""

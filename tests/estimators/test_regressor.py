@@ -314,7 +314,7 @@ def test_verbose_prints_the_plan(data, capsys):
     GPRegressor("rbf", optimizer=None).fit(*data)
     assert capsys.readouterr().out == ""
     GPRegressor("rbf", optimizer=None, verbose=1).fit(*data)
-    assert capsys.readouterr().out.startswith("gpkit: 30 rows, about 0 MB and ")
+    assert capsys.readouterr().out.startswith("gpkit: 30 rows, about 28 KB and ")
 
 
 def test_what_needs_attention_is_warned_of(data):
