@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
 
 from gpkit.results import Estimate, Event, Status, silent, worst
@@ -26,16 +27,47 @@ def sampled(samples, key=(1, 2), bound=0.0, status=0):
 # ----------------------------------------------------------------------- interval
 
 
-@pytest.mark.parametrize("m", [2, 3, 10, 100])
+@pytest.mark.parametrize("m", [2, 4, 10, 100])
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999, 0.99999])
-def test_interval_is_students(m, level):
-    samples = RNG.normal(size=m)
+def test_interval_is_students_for_symmetric_samples(m, level):
+    half = RNG.normal(size=m // 2)
+    samples = 3 + np.concatenate([half, -half])
     low, high = sampled(samples, bound=0.25).interval(level)
     reference = scipy.stats.t.interval(
         level, m - 1, loc=samples.mean(), scale=scipy.stats.sem(samples)
     )
     np.testing.assert_allclose(low, reference[0] - 0.25, rtol=1e-9)
     np.testing.assert_allclose(high, reference[1] + 0.25, rtol=1e-9)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("m", [3, 10])
+def test_skewed_samples_widen_the_interval_on_their_side_only(m, sign):
+    """Hall's transformation of the t statistic, inverted here by a root finder."""
+    samples = sign * np.geomspace(0.1, 10, m)
+    low, high = sampled(samples).interval(0.95)
+    mean, stderr = samples.mean(), scipy.stats.sem(samples)
+    plain = scipy.stats.t.interval(0.95, m - 1, loc=mean, scale=stderr)
+    g = scipy.stats.skew(samples, bias=False) / np.sqrt(m)
+
+    def transformed(t):
+        return t + g * t**2 / 3 + g**2 * t**3 / 27 + g / 6
+
+    quantile = -sign * scipy.stats.t.ppf(0.975, m - 1)
+    solution = scipy.optimize.brentq(lambda t: transformed(t) - quantile, -1e3, 1e3)
+    expected = (plain[0], mean - solution * stderr)
+    expected = expected if sign > 0 else (mean - solution * stderr, plain[1])
+    np.testing.assert_allclose([low, high], expected, rtol=1e-8)
+    assert abs(solution) > 1.05 * abs(quantile)
+
+
+@pytest.mark.parametrize("directions", [1, 2, 3, 10, 1000])
+def test_intervals_of_chi_square_samples_are_honest(directions):
+    """The law of quadratic forms with that many equal directions."""
+    samples = np.random.default_rng(5).chisquare(directions, size=(4000, 10))
+    lows, highs = jax.jit(jax.vmap(lambda x: sampled(x).interval(0.95)))(samples)
+    share = np.mean((np.asarray(lows) <= directions) & (directions <= np.asarray(highs)))
+    assert 0.93 <= share <= 0.97
 
 
 def test_interval_without_samples_is_the_bound():
@@ -58,9 +90,9 @@ def test_level_is_a_probability(level):
 
 
 def test_interval_in_single_precision():
-    estimate = sampled(jnp.asarray([1.0, 2.0, 4.0], jnp.float32), bound=jnp.float32(0.0))
-    low, high = estimate.interval(0.95)
-    reference = scipy.stats.t.interval(0.95, 2, 7 / 3, scipy.stats.sem([1.0, 2.0, 4.0]))
+    samples = [1.0, 2.0, 4.0]
+    low, high = sampled(jnp.asarray(samples, jnp.float32), bound=jnp.float32(0.0)).interval(0.95)
+    reference = sampled(samples).interval(0.95)
     np.testing.assert_allclose([low, high], reference, rtol=1e-5)
 
 
