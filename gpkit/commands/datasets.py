@@ -7,8 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from gpkit.commands.terminal import output, show
-from gpkit.commands.writing import to_json
+from gpkit.commands.terminal import output, print_json, show
 from gpkit.data import Entry, entries, locate
 
 
@@ -24,7 +23,7 @@ def run(*, data_dir: str | None, as_json: bool) -> int:
     absent = [entry for entry in entries() if entry not in found]
     if as_json:
         here = set(map(id, found))
-        print(to_json({"datasets": [_record(e, id(e) in here) for e in entries()]}), end="")
+        print_json({"datasets": [_record(e, id(e) in here) for e in entries()]})
     else:
         _show(found, absent)
     return 0

@@ -9,8 +9,8 @@ from gpkit.commands.running import INTERRUPTED, announce, estimator_options, rem
 from gpkit.commands.scoring import TestScores, score_test
 from gpkit.commands.settings import Settings
 from gpkit.commands.summary import describe_data, describe_run
-from gpkit.commands.terminal import note, output, show, watched
-from gpkit.commands.writing import prepare_file, to_json
+from gpkit.commands.terminal import note, output, print_json, show, watched
+from gpkit.commands.writing import prepare_file
 from gpkit.estimators import GPRegressor
 from gpkit.io import save
 from gpkit.report.tables import score_table, status_text
@@ -35,11 +35,11 @@ def run(settings: Settings, *, kernel: str, out: str) -> int:
         "kernel": regressor.kernel_,
         "log_evidence": float(regressor.log_evidence_.value),
         "status": status.name.lower(),
-        **describe_run(settings, regressor.plan_, scores, seconds),
+        **describe_run(settings, regressor, scores, seconds),
     }
     save(predictor, path, info=summary)
     if settings.as_json:
-        print(to_json(summary), end="")
+        print_json(summary)
     else:
         _show(regressor, scores, kernel)
     remark(scores.notes if scores else ())

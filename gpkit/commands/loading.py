@@ -1,17 +1,17 @@
-"""From the name or file on the command line to training rows and test rows."""
+"""From the settings to training rows and test rows, and what is to be said of both."""
 
-import difflib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from gpkit.commands.columns import ColumnRow, column_rows
+from gpkit.commands.dividing import divide, needed_column
+from gpkit.commands.opening import Opened, open_data
 from gpkit.commands.settings import Settings
-from gpkit.data import Dataset, Kind, LoadedTable, Schema, Split, load, random_split
-from gpkit.data.checking import check_names
-
-_DEFAULT_FRACTION = 0.1
+from gpkit.data import Dataset, Kind, find_leak
+from gpkit.data.survey import as_option
 
 
 class Part(NamedTuple):
@@ -23,7 +23,10 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A table divided: `how` tells in words where the test rows come from."""
+    """A table divided: `how` tells in words where the test rows come from.
+
+    `columns` is the table of columns as read, `notes` and `warnings` what is to be said.
+    """
 
     name: str
     target: str
@@ -31,6 +34,9 @@ class Work:
     train: Part
     test: Part | None
     how: str
+    columns: tuple[ColumnRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Two lines for people: what is predicted from what, and from how many rows."""
@@ -45,100 +51,97 @@ class Work:
 def load_work(settings: Settings) -> Work:
     """Read, type and divide the table that the settings name.
 
-    Raises ValueError or OSError, with the remedy, for what the user can mend.
+    Raises:
+        ValueError, OSError, ImportError: with the remedy, for what the user can mend.
     """
-    table = load(settings.data, data_dir=settings.data_dir)
-    target = table.target if settings.target is None else settings.target
-    categorical = settings.categorical or ()
-    dataset = table.dataset(
-        target=target,
-        inputs=settings.inputs or _default_inputs(table, target),
-        drop=settings.drop or (),
-        categorical=categorical,
-        missing=settings.missing,
-    )
-    frame = _typed_frame(table.frame, dataset)
-    split, how = _split(settings, table.splits_of(dataset), dataset.n)
+    opened = open_data(settings)
+    dataset = _dataset(settings, opened)
+    frame = _typed_frame(opened.frame, dataset)
+    split, how = divide(settings, opened, dataset)
     rows = np.arange(dataset.n) if split is None else split.train
     train = Part(frame.iloc[rows], dataset.y[rows])
-    if np.ptp(train.y) == 0:
+    if len(rows) < 2 or np.ptp(train.y) == 0:
         raise ValueError(
-            f"target {target!r} is constant ({train.y[0]:g}) in the training rows: there is "
-            "nothing to learn; choose another --target"
+            f"target {opened.target!r} is constant ({train.y[0]:g}) in the training rows: there "
+            "is nothing to learn; choose another --target"
         )
-    test = None if split is None else Part(frame.iloc[split.test], dataset.y[split.test])
-    return Work(table.name, target, dataset, train, test, how)
+    left_out = tuple(n for n in dataset.notes if not n.startswith("column "))
+    return Work(
+        opened.name,
+        opened.target,
+        dataset,
+        train,
+        None if split is None else Part(frame.iloc[split.test], dataset.y[split.test]),
+        how,
+        column_rows(opened, dataset, settings),
+        (*opened.notes, *left_out, *_about_target(train.y, opened.target)),
+        _warnings(dataset, rows, how),
+    )
 
 
-def _default_inputs(table: LoadedTable, target: str) -> tuple[str, ...] | None:
-    """For a plain file, all columns but the target, wherever in the table it stands."""
-    if table.entry is not None:
-        return None
-    known = [str(name) for name in table.frame.columns]
-    check_names([target], known, "target")
-    return tuple(name for name in known if name != target)
+def _dataset(settings: Settings, opened: Opened) -> Dataset:
+    missing: Any = settings.missing or opened.missing
+    divides = needed_column(settings, opened)
+    if missing == "error":
+        used = [*opened.inputs, opened.target, *([divides] if divides else [])]
+        _refuse_gaps(opened, list(dict.fromkeys(used)))
+    coded = tuple(n for n in settings.categorical or () if n in opened.inputs)
+    dataset = Dataset.from_frame(
+        opened.frame, opened.target, inputs=opened.inputs, categorical=coded, missing=missing
+    )
+    if divides is None:
+        return dataset
+    known = opened.frame[divides].iloc[dataset.rows].notna().to_numpy()
+    return dataset if known.all() else dataset.take(known)
+
+
+def _refuse_gaps(opened: Opened, names: list[str]) -> None:
+    gaps = opened.frame[names].isna().to_numpy()
+    if not gaps.any():
+        return
+    row, column = np.argwhere(gaps)[0]
+    counts = dict(zip(names, gaps.sum(axis=0), strict=True))
+    listed = ", ".join(f"{name!r} {count}" for name, count in counts.items() if count)
+    raise ValueError(
+        f"{gaps.any(axis=1).sum()} of {len(gaps)} rows have gaps (first: {opened.place(row)}, "
+        f"column {names[column]!r}; by column: {listed}); leave these rows out with --missing "
+        "drop, or columns with --drop"
+    )
 
 
 def _typed_frame(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """The rows and inputs that are kept, codes of categories as a categorical dtype."""
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     frame = frame.iloc[dataset.rows].loc[:, list(dataset.names)].reset_index(drop=True)
     codes = [c.name for c in dataset.columns if c.kind is Kind.CATEGORY]
     return frame.astype(dict.fromkeys(codes, "category"))
 
 
-def _split(settings: Settings, registered: tuple[Split, ...], n: int) -> tuple[Split | None, str]:
-    wanted, fraction = settings.split, settings.test_fraction
-    if wanted is not None and fraction is not None:
-        raise ValueError("--split and --test-fraction exclude each other; give one of them")
-    if wanted == "none":
-        return None, "all rows train"
-    if isinstance(wanted, int) and wanted >= len(registered):
-        raise ValueError(
-            f"--split {wanted}: {_count(len(registered))}; choose another, 'none', or "
-            "--test-fraction"
+def _about_target(y: np.ndarray, target: str) -> tuple[str, ...]:
+    values = np.unique(y)
+    if len(values) > 2:
+        return ()
+    return (
+        f"target {target!r} has the two values {values[0]:g} and {values[1]:g} only: gpkit does "
+        "regression; for the probability of a class use a classifier",
+    )
+
+
+def _warnings(dataset: Dataset, rows: np.ndarray, how: str) -> tuple[str, ...]:
+    found = []
+    dates = [c.name for c in dataset.columns if c.kind is Kind.DATE]
+    if dates and how.startswith("random"):
+        found.append(
+            f"column {dates[0]!r} holds dates: rows held out at random lie between training rows "
+            "and flatter what predicts the future; --split time holds out the latest rows"
         )
-    if fraction is None and registered:
-        number = wanted or 0
-        return registered[number], f"split {number} of {len(registered)}"
-    fraction = _DEFAULT_FRACTION if fraction is None else fraction
-    split = random_split(n, fraction=fraction, seed=settings.seed)
-    return split, f"random, seed {settings.seed}"
-
-
-def _count(number: int) -> str:
-    if number == 0:
-        return "this table has no registered splits"
-    return f"this data set has the splits 0 to {number - 1}"
-
-
-def predictable(schema: Schema, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """Which rows a model with these columns can predict, and why not the others.
-
-    Rows with a gap or with a level that training never saw can't be. Raises ValueError
-    where a whole column is absent or of another kind.
-    """
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    _check_columns(schema.kept, list(frame.columns))
-    reasons, usable = [], np.ones(len(frame), bool)
-    for column in schema.columns:
-        series: Any = frame[column.name]
-        gap = series.isna().to_numpy()
-        unseen = np.zeros(len(frame), bool)
-        if column.kind is Kind.CATEGORY:
-            unseen = ~series.isin(list(column.levels)).to_numpy() & ~gap
-        for bad, why in ((gap, "have no value in"), (unseen, "have an unseen level in")):
-            if bad.any():
-                reasons.append(f"{int(bad.sum())} {why} {column.name!r}")
-        usable &= ~(gap | unseen)
-    return usable, reasons
-
-
-def _check_columns(needed: tuple[str, ...], known: list[str]) -> None:
-    for name in needed:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"is it {close[0]!r}? Then rename that" if close else f"it has: {', '.join(known)}"
-            )
-            raise ValueError(f"the table lacks {name!r}, from which the model predicts; {hint}")
+    single = [j for j, c in enumerate(dataset.columns) if c.kind is not Kind.CATEGORY]
+    leak = find_leak(
+        dataset.X[rows][:, single], dataset.y[rows], [dataset.names[j] for j in single]
+    )
+    if leak:
+        found.append(
+            f"the target can be computed from its inputs: {leak.formula} "
+            f"{' and '.join(map(repr, leak.names))}; leave out what is known only together with "
+            f"the target (--drop {as_option(*leak.names)})"
+        )
+    return tuple(found)

@@ -1,5 +1,6 @@
 """`gpkit predict`: predictions for every row of a table, from a model file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from statistics import NormalDist
 
@@ -7,23 +8,44 @@ import numpy as np
 import pandas as pd
 
 from gpkit.commands.caching import enable_compilation_cache
-from gpkit.commands.loading import predictable
+from gpkit.commands.new_rows import check_columns, predictable, wanted
 from gpkit.commands.terminal import note
 from gpkit.commands.writing import prepare_file, write_text
-from gpkit.data import read_table
+from gpkit.data import Schema, is_file_name, open_table
+from gpkit.data import load as load_table
 from gpkit.io import load
 from gpkit.predictor import Predictor
 
 _LEVEL = 0.9
+_SHOWN = 8
 
 
-def run(model: str, table: str, *, out: str | None) -> int:
+def run(
+    model: str,
+    table: str,
+    *,
+    out: str | None,
+    sep: str | None,
+    decimal: str | None,
+    data_dir: str | None,
+    quiet: bool,
+) -> int:
     """Do the work of the command; returns the exit code 0."""
     path = None if out is None else prepare_file(out)
-    frame = read_table(Path(table))
     enable_compilation_cache()
     predictor = load(model)
-    usable, reasons = predictable(predictor.encoder.schema, frame)
+    schema = predictor.encoder.schema
+    if is_file_name(table):
+        frame, place, extra = _from_file(schema, table, sep, decimal)
+    else:
+        frame = load_table(table, data_dir=data_dir).frame
+        place = "row {} (counted from 0)".format
+        extra = [name for name in frame.columns if name not in schema.names]
+    extra = [name for name in extra if name not in predictor.targets]
+    if extra and not quiet:
+        more = ", ..." if len(extra) > _SHOWN else ""
+        note(f"note: columns that the model does not use: {', '.join(extra[:_SHOWN])}{more}")
+    usable, reasons = predictable(schema, frame, place)
     if not usable.any():
         raise ValueError(f"no row can be predicted: {'; '.join(reasons)}")
     text = predictions(predictor, frame, usable).to_csv(index=False, lineterminator="\n")
@@ -35,6 +57,16 @@ def run(model: str, table: str, *, out: str | None) -> int:
     if reasons:
         note(f"note: rows that can't be predicted are empty: {'; '.join(reasons)}")
     return 0
+
+
+def _from_file(
+    schema: Schema, table: str, sep: str | None, decimal: str | None
+) -> tuple[pd.DataFrame, Callable[[int], str], list[str]]:
+    """The columns of the model, read as in training, and the names of the others."""
+    source = open_table(Path(table), sep=sep, decimal=decimal)
+    check_columns(schema.kept, source.names)
+    frame = source.typed(schema.kept, wanted(schema.columns)).frame
+    return frame, source.place, [name for name in source.names if name not in schema.names]
 
 
 def predictions(predictor: Predictor, frame: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gpkit import metrics
-from gpkit.commands.loading import Work, predictable
+from gpkit.commands.loading import Work
+from gpkit.commands.new_rows import predictable
 from gpkit.predictor import Predictor
 
 

@@ -12,7 +12,7 @@ from gpkit.commands.running import INTERRUPTED, announce, estimator_options, rem
 from gpkit.commands.scoring import TestScores, score_test
 from gpkit.commands.settings import Settings
 from gpkit.commands.summary import describe_data, describe_run
-from gpkit.commands.terminal import note, output, show, watched
+from gpkit.commands.terminal import note, output, print_json, show, watched
 from gpkit.commands.writing import prepare_folder, to_json, write_text
 from gpkit.estimators import GPSelector
 from gpkit.io import save
@@ -37,10 +37,10 @@ def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: s
     summary = {
         **describe_data(work, predictor.encoder),
         **_describe(comparison, selector.kernel_),
-        **describe_run(settings, selector.plan_, scores, seconds),
+        **describe_run(settings, selector, scores, seconds),
     }
     if settings.as_json:
-        print(to_json(summary), end="")
+        print_json(summary)
     else:
         _show(comparison, scores)
     # The reasons of the plan were said with it, before the fit.
@@ -81,7 +81,7 @@ def _describe(comparison: Comparison, kernel: str) -> dict[str, Any]:
         "kernel": kernel,
         "undecided": comparison.undecided_,
         "verdict": comparison.verdict(),
-        "notes": comparison.notes,
+        "comparison_notes": comparison.notes,
     }
 
 

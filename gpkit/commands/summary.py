@@ -4,10 +4,11 @@ import importlib.metadata
 import platform
 from typing import Any
 
+from gpkit.commands.columns import trained_rows
 from gpkit.commands.loading import Work
 from gpkit.commands.scoring import TestScores
 from gpkit.commands.settings import Settings
-from gpkit.data import Encoder, Kind
+from gpkit.data import Encoder
 from gpkit.fitting.budget import Plan
 
 FORMAT = 1
@@ -26,14 +27,17 @@ def describe_data(work: Work, encoder: Encoder) -> dict[str, Any]:
             "split": work.how,
         },
         "target": work.target,
-        "columns": _columns(work, encoder),
+        "columns": [row.record() for row in trained_rows(work.columns, encoder.schema)],
+        "notes": [*work.notes, *work.warnings],
     }
 
 
 def describe_run(
-    settings: Settings, plan: Plan, scores: TestScores | None, seconds: dict[str, float]
+    settings: Settings, estimator: Any, scores: TestScores | None, seconds: dict[str, float]
 ) -> dict[str, Any]:
-    """Test metrics, and what is needed to do the run again."""
+    """Test metrics, and what is needed to do the run again: `settings` are what was asked for."""
+    plan: Plan = estimator.plan_
+    asked = {key: value for key, value in settings._asdict().items() if value not in (None, False)}
     return {
         "test": {"rows": scores.rows, **scores.model} if scores else None,
         "baseline": scores.baseline if scores else None,
@@ -45,8 +49,9 @@ def describe_run(
             "reasons": plan.reasons,
         },
         "seed": settings.seed,
-        "restarts": settings.restarts,
-        "max_steps": settings.max_steps,
+        "restarts": estimator.n_restarts,
+        "max_steps": estimator.max_steps,
+        "settings": asked,
         "seconds": seconds,
         "versions": versions(),
     }
@@ -61,21 +66,3 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "unknown"
     return found
-
-
-def _columns(work: Work, encoder: Encoder) -> list[dict[str, Any]]:
-    kept = [
-        {"name": c.name, "type": c.kind.value, "action": _action(c.kind, len(c.levels))}
-        for c in encoder.schema.columns
-    ]
-    dropped = (*work.dataset.dropped, *encoder.schema.dropped)
-    return [
-        *kept,
-        *({"name": d.name, "type": None, "action": f"left out: {d.reason}"} for d in dropped),
-    ]
-
-
-def _action(kind: Kind, num_levels: int) -> str:
-    if kind is Kind.CATEGORY:
-        return f"one 0/1 column for each of {num_levels} levels"
-    return "standardised"

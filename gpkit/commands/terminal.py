@@ -3,14 +3,16 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from gpkit.commands.writing import to_json
 from gpkit.report.tables import to_text
 from gpkit.results import Event, Progress, silent
 
@@ -23,13 +25,19 @@ def output() -> Console:
     return _console(stderr=False)
 
 
-def show(table: Table) -> None:
-    """A table on standard output; without trailing spaces where it is no terminal."""
-    console = output()
+def show(table: Table, console: Console | None = None) -> None:
+    """A table on standard output, or another console; without trailing spaces in a pipe."""
+    console = output() if console is None else console
     if console.is_terminal:
         console.print(table)
     else:
-        print(to_text(table, width=console.width), end="")
+        print(to_text(table, width=console.width), end="", file=console.file)
+
+
+def print_json(record: Mapping[str, Any]) -> None:
+    """One JSON object on standard output; ASCII where the encoding of the stream is not UTF-8."""
+    utf = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(to_json(record, ascii_only=not utf), end="")
 
 
 def messages() -> Console:

@@ -52,9 +52,9 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def to_json(record: Mapping[str, Any]) -> str:
+def to_json(record: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     """Strict JSON: NumPy numbers as numbers, NaN and infinity as null."""
-    return json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_plain(record), indent=2, ensure_ascii=ascii_only, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

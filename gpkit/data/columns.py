@@ -1,6 +1,5 @@
 """Columns of a table: their kinds, and the table as one array of numbers with levels coded."""
 
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -11,17 +10,11 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from gpkit.data.checking import as_matrix, check_names, check_size, refuse_infinity
+from gpkit.data.dates import days
+from gpkit.data.kinds import Kind, column_of, kind_of, text_names
 
 Level = str | bool | int | float
 Table = pd.DataFrame | ArrayLike
-
-
-class Kind(enum.StrEnum):
-    """What a column holds; it decides how the column is encoded."""
-
-    NUMERIC = "numeric"
-    BOOLEAN = "boolean"
-    CATEGORY = "category"
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Schema:
 
     `code` turns a table with these inputs into a float64 array of shape ``(n, d)``, one
     column per kept input: numbers as they are, booleans as 0 and 1, categories as the
-    position of their level, missing entries as NaN.
+    position of their level, dates as days since 1970-01-01, missing entries as NaN.
     """
 
     names: tuple[str, ...]
@@ -135,7 +128,7 @@ def infer_frame(
 
     Raises:
         ValueError: if a name is unknown or used twice, or levels can't be told or sorted.
-        TypeError: if a column holds dates, objects or a mixture of text and numbers.
+        TypeError: if a column holds objects or a mixture of text and numbers.
     """
     frame = text_names(frame)
     check_size(frame.shape)
@@ -149,77 +142,6 @@ def infer_frame(
         columns.append(Column(name, position, kind, levels))
     schema = Schema(names, tuple(columns))
     return schema, schema.code(frame)
-
-
-def text_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with its column names as text; a name used twice is an error."""
-    if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"a pandas DataFrame is needed, got {type(frame).__name__}")
-    names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"column name {twice[0]!r} is used more than once; rename one of them")
-    return frame.set_axis(names, axis=1)
-
-
-def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
-    """One column of a frame whose column names are all different."""
-    series = frame[name]
-    assert isinstance(series, pd.Series)
-    return series
-
-
-def kind_of(series: pd.Series) -> Kind:
-    """Kind of one column by its dtype; object columns by what they hold.
-
-    Raises:
-        TypeError: for dates, durations, mixtures and other objects.
-        ValueError: for complex numbers.
-    """
-    types, dtype = pd.api.types, series.dtype
-    if types.is_complex_dtype(dtype):
-        raise ValueError(
-            f"Complex data not supported: column {series.name!r} is complex; pass real and "
-            "imaginary parts as two columns"
-        )
-    if isinstance(dtype, pd.CategoricalDtype):
-        return Kind.CATEGORY
-    if types.is_object_dtype(dtype):
-        return _kind_of_objects(series)
-    if types.is_bool_dtype(dtype):
-        return Kind.BOOLEAN
-    if types.is_numeric_dtype(dtype):
-        return Kind.NUMERIC
-    if types.is_string_dtype(dtype):
-        return Kind.CATEGORY
-    if types.is_datetime64_any_dtype(dtype):
-        raise TypeError(
-            f"column {series.name!r} holds dates; turn them into numbers first, such as days "
-            "since the first, or drop the column"
-        )
-    raise TypeError(f"column {series.name!r} has dtype {dtype}; pass numbers or text, or drop it")
-
-
-# What pandas.api.types.infer_dtype says of an object column; anything else is refused.
-_OBJECT_KINDS = {
-    "string": Kind.CATEGORY,
-    "boolean": Kind.BOOLEAN,
-    "integer": Kind.NUMERIC,
-    "floating": Kind.NUMERIC,
-    "mixed-integer-float": Kind.NUMERIC,
-    "decimal": Kind.NUMERIC,
-    "empty": Kind.NUMERIC,
-}
-
-
-def _kind_of_objects(series: pd.Series) -> Kind:
-    content = pd.api.types.infer_dtype(series, skipna=True)
-    if content not in _OBJECT_KINDS:
-        raise TypeError(
-            f"column {series.name!r} holds objects ({content}); make it numbers or text with "
-            "astype, or drop it"
-        )
-    return _OBJECT_KINDS[content]
 
 
 def _levels(series: pd.Series) -> tuple[Level, ...]:
@@ -240,7 +162,7 @@ def _levels(series: pd.Series) -> tuple[Level, ...]:
 
 
 def _code_numeric(series: pd.Series, column: Column) -> Float[np.ndarray, " n"]:
-    if kind_of(series) is Kind.CATEGORY:
+    if kind_of(series) in (Kind.CATEGORY, Kind.DATE):
         example = series.dropna().iloc[0] if series.notna().any() else None
         raise ValueError(f"column {column.name!r} must hold numbers, but holds {example!r}")
     if pd.api.types.is_object_dtype(series.dtype):
@@ -273,6 +195,15 @@ def _code_category(series: pd.Series, column: Column) -> Float[np.ndarray, " n"]
     return np.where(missing, np.nan, codes).astype(np.float64)
 
 
+def _code_date(series: pd.Series, column: Column) -> Float[np.ndarray, " n"]:
+    if kind_of(series) is not Kind.DATE and series.notna().any():
+        raise ValueError(
+            f"column {column.name!r} must hold dates, but holds {series.dropna().iloc[0]!r}; "
+            "convert it with pandas.to_datetime"
+        )
+    return days(series)
+
+
 def _number(cell: Any) -> float:
     return np.nan if pd.isna(cell) else float(cell)
 
@@ -281,4 +212,5 @@ _CODERS = {
     Kind.NUMERIC: _code_numeric,
     Kind.BOOLEAN: _code_boolean,
     Kind.CATEGORY: _code_category,
+    Kind.DATE: _code_date,
 }

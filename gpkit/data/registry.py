@@ -13,7 +13,7 @@ import pandas as pd
 
 from gpkit.data.catalogue import ENTRIES
 from gpkit.data.entry import Entry
-from gpkit.data.reading import read_table
+from gpkit.data.reading import open_table
 from gpkit.data.splits import Split
 from gpkit.data.table import Dataset
 
@@ -72,16 +72,16 @@ def names() -> tuple[str, ...]:
 def load(name_or_path: str | Path, *, data_dir: str | Path | None = None) -> LoadedTable:
     """The table of a registered data set, or of a file.
 
-    A `Path`, and text with a file suffix (``.csv``, ``.csv.gz``, ``.parquet``, ``.pq``), is a
-    file, whose last column is the target; other text is a registered name, also where a file
-    of that name exists. Data sets that do not ship (names with a slash) are read from the
-    folder `data_dir`, or else the one in the environment variable GPKIT_DATA.
+    A `Path`, and text with a file suffix (`open_table` lists them), is a file, whose last column
+    is the target; other text is a registered name, also where a file of that name exists. Data
+    sets that do not ship (names with a slash) are read from the folder `data_dir`, or else the
+    one in the environment variable GPKIT_DATA.
 
     Raises:
         ValueError: for an unknown name, or a table that can't be read.
         FileNotFoundError: if the file, the folder or the data set in it is not there.
     """
-    if isinstance(name_or_path, Path) or Path(name_or_path).suffix:
+    if is_file_name(name_or_path):
         return _load_file(Path(name_or_path))
     if name_or_path not in _BY_NAME:
         close = difflib.get_close_matches(name_or_path, names(), n=1)
@@ -101,6 +101,11 @@ def load(name_or_path: str | Path, *, data_dir: str | Path | None = None) -> Loa
         missing=entry.missing,
         entry=entry,
     )
+
+
+def is_file_name(name_or_path: str | Path) -> bool:
+    """Whether `load` takes this for a file and not for the name of a data set."""
+    return isinstance(name_or_path, Path) or bool(Path(name_or_path).suffix)
 
 
 def locate(entry: Entry, *, data_dir: str | Path | None = None) -> Path:
@@ -134,19 +139,20 @@ def locate(entry: Entry, *, data_dir: str | Path | None = None) -> Path:
 
 
 def _load_file(path: Path) -> LoadedTable:
-    frame = read_table(path)
-    labels = [str(name) for name in frame.columns]
-    if len(labels) < 2:
+    source = open_table(path)
+    names = source.names
+    if len(names) < 2:
         raise ValueError(f"{path.name!r} has one column; inputs and a target are needed")
-    return LoadedTable(str(path), frame, target=labels[-1], inputs=tuple(labels[:-1]))
+    return LoadedTable(str(path), source.typed(names).frame, target=names[-1], inputs=names[:-1])
 
 
 def _read(path: Path, entry: Entry) -> pd.DataFrame:
     if path.suffix == ".npz":
         return _read_npz(path)
+    # These files are known: their prepare steps expect columns as pandas reads them.
     if entry.header:
         return pd.read_csv(path, header=None, names=list(entry.header), index_col=False)
-    return read_table(path)
+    return pd.read_csv(path, index_col=False, low_memory=False)
 
 
 def _read_npz(path: Path) -> pd.DataFrame:

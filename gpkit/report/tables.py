@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+_STATUS_WIDTH = 13
 _LOO, _KFOLD = "loo_nlpd", "kfold_nlpd"
 
 
@@ -21,14 +22,15 @@ def comparison_table(frame: pd.DataFrame) -> Table:
     the place of the leave-one-out loss where it was computed.
     """
     loss = _KFOLD if np.isfinite(frame[_KFOLD]).any() else _LOO
-    table = _plain_table()
+    table = _plain_table(gap=1)
     table.add_column("candidate", overflow="fold", min_width=19)
     table.add_column("delta +- stderr", justify="right", no_wrap=True)
     table.add_column("decision", no_wrap=True)
     table.add_column("LOO\nNLPD" if loss == _LOO else "CV\nNLPD", justify="right", no_wrap=True)
     table.add_column("params", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("status", min_width=6)
+    # Rich grows a column past the width that is left when another one has a least width.
+    table.add_column("status", max_width=_STATUS_WIDTH, overflow="fold")
     for name, row in zip(frame.index, frame.to_dict("records"), strict=True):
         table.add_row(
             str(name),
@@ -85,8 +87,8 @@ def status_text(status: str) -> str:
     return "ok" if status == "success" else status.replace("_", " ")
 
 
-def _plain_table() -> Table:
-    return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+def _plain_table(*, gap: int = 2) -> Table:
+    return Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
 
 
 def _tenths(value: float) -> str:

@@ -1,12 +1,14 @@
 """Kinds of columns, coding of levels, and every refusal with its words."""
 
+import datetime
 import decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from gpkit.data.columns import Kind, infer_array, infer_frame, kind_of
+from gpkit.data.columns import infer_array, infer_frame
+from gpkit.data.kinds import Kind, kind_of
 
 FRAME = pd.DataFrame(
     {
@@ -56,6 +58,31 @@ def test_a_frame_is_coded_column_by_column():
     expected = [[1.0, 1, 1, 1, 1], [2.5, 2, 0, 0, 0], [-3.0, 3, 1, 1, 1]]
     np.testing.assert_array_equal(X, expected)
     assert X.dtype == np.float64
+
+
+DATES = pd.DataFrame({"day": pd.to_datetime(["1970-01-03 12:00"])})
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        DATES["day"],
+        DATES["day"].dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
+        pd.Series([datetime.datetime(1970, 1, 3, 12)], dtype=object),
+        DATES["day"].astype("datetime64[ns]"),
+    ],
+)
+def test_dates_are_days_since_1970_and_gaps_stay_gaps(series):
+    assert kind_of(series) is Kind.DATE
+    schema, X = infer_frame(pd.DataFrame({"day": series}))
+    np.testing.assert_array_equal(X, [[2.5]])
+    assert np.isnan(schema.code(pd.DataFrame({"day": [pd.NaT]}))).all()
+
+
+def test_days_of_the_calendar_are_dates_too():
+    schema, X = infer_frame(pd.DataFrame({"day": [datetime.date(1970, 1, 11), None]}))
+    assert schema.columns[0].kind is Kind.DATE
+    np.testing.assert_array_equal(X, [[10.0], [np.nan]])
 
 
 def test_a_new_frame_is_read_by_name():
@@ -133,9 +160,12 @@ def _code(new, train=FRAME):
         (lambda: infer_frame(pd.DataFrame([[1, 2]], columns=["a", "a"])), ValueError, "'a' is"),
         (lambda: infer_frame(pd.DataFrame({"a": [1, 2j]})), ValueError,
          "Complex data not supported: column 'a'"),
-        (lambda: infer_frame(pd.DataFrame({"when": pd.date_range("2020", periods=3)})), TypeError,
-         "'when' holds dates"),
-        (lambda: infer_frame(pd.DataFrame({"a": [1, "x"]})), TypeError, "'a' holds objects"),
+        (lambda: infer_frame(pd.DataFrame({"a": [1, None, "x"]}, dtype=object)), TypeError,
+         "'a' mixes numbers and text: row 2 .*holds 'x'; correct it"),
+        (lambda: _code(DATES.assign(day=["2020-01-05"]), DATES), ValueError,
+         "'day' must hold dates, but holds '2020-01-05'.*pandas.to_datetime"),
+        (lambda: _code(DATES.assign(day=[3.0]), DATES), ValueError, "'day' must hold dates"),
+        (lambda: _code(FRAME.assign(size=DATES["day"][0])), ValueError, "'size' must hold numbers"),
         (lambda: infer_frame(pd.DataFrame({"a": [{}, {}]})), TypeError, "'a' holds objects"),
         (lambda: infer_frame(pd.DataFrame({"a": pd.Categorical([1, "x"])})), ValueError,
          "'a' mixes text and numbers"),

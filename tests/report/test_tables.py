@@ -42,8 +42,8 @@ def test_rows_come_in_order_with_differences_decisions_and_costs(frame):
     assert words(lines[1]) == "candidate delta +- stderr decision NLPD params seconds status"
     assert words(lines[2]) == "matern32(ard) 0 best -3.25 10 12.3 ok"
     assert lines[3].startswith("rbf ")
-    assert "-0.8 +- 1.1  undecided   -3.5       3      4.0  line" in lines[3]
-    assert any("-12346 +- 1234  worse        100      27     1234  max" in line for line in lines)
+    assert "-0.8 +- 1.1 undecided  -3.5      3     4.0 line search" in lines[3]
+    assert any("-12346 +- 1234 worse       100     27    1234 max steps" in line for line in lines)
     assert lines[-1].split()[:4] == ["rq", "-", "failed", "-"]
 
 
