@@ -24,11 +24,12 @@ from gpkit.results import Status
 class LQ(NamedTuple):
     r"""Factors of A = L Q and what is known of the rank.
 
-    `condition` is $\|L\|_F \|L^{-1}\|_F$, at least the condition number of A (infinite for a
-    zero pivot). From $1 / (n \varepsilon)$ on, with n the number of columns, rows of A are
-    linearly dependent to rounding and `status` is `Status.BREAKDOWN`: L Q = A still holds,
-    but Q is not determined by A, so that derivatives are NaN. `Status.NON_FINITE` where A
-    holds NaN or infinity.
+    `condition` is $\|D L\|_F \|(D L)^{-1}\|_F$ with D scaling the rows of A to unit length
+    (which Q does not depend on): at least the condition number of D A, infinite for a zero
+    pivot. From $1 / (n \varepsilon)$ on, with n the number of columns, rows of A are linearly
+    dependent to rounding and `status` is `Status.BREAKDOWN`: L Q = A still holds, but Q is
+    not determined by A, so that derivatives are NaN. `Status.NON_FINITE` where A holds NaN or
+    infinity.
     """
 
     lower: Float[Array, "m m"]
@@ -81,10 +82,11 @@ def _lq(a: Array) -> tuple[Array, Array, Array]:
 
 @jax.custom_batching.sequential_vmap
 def _condition(lower: Array) -> Array:
-    size = jnp.max(jnp.abs(lower), initial=0)
-    scaled = lower / jnp.where(size > 0, size, 1)
+    # Unit rows: by their largest entries first, since squares could overflow.
+    scaled = lower / jnp.max(jnp.abs(lower), axis=1, keepdims=True, initial=0)
+    scaled = scaled / jnp.linalg.norm(scaled, axis=1, keepdims=True)
     condition = jnp.linalg.norm(scaled) * jnp.linalg.norm(triangular_inverse(scaled))
-    # Zero times infinity, or an overflow: no pivot to speak of.
+    # Zero over zero, or a zero pivot.
     return jnp.where(jnp.isfinite(condition), condition, jnp.inf)
 
 
