@@ -103,6 +103,7 @@ def make_dataset(estimator: Any, X: Any, y: Any, noise_variance: Any) -> Dataset
     categories are encoded. The estimator's `missing` says what becomes of missing entries.
     """
     missing = estimator.missing
+    _refuse_masks(X=X, y=y)
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X=cast(Any, X), y=y, skip_check_array=True)
         target = _check_target(y, len(X))
@@ -118,6 +119,7 @@ def make_dataset(estimator: Any, X: Any, y: Any, noise_variance: Any) -> Dataset
 
 def check_rows(estimator: Any, X: Any) -> Any:
     """New rows in the form that the encoder takes; ValueError where they do not fit."""
+    _refuse_masks(X=X)
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X=cast(Any, X), reset=False, skip_check_array=True)
         return X
@@ -193,6 +195,16 @@ def _make_noise(noise: Any, columns: Columns) -> AbstractNoise:
         "noise must be 'gaussian', 'none', 'group(COLUMN)' or a noise of gpkit.noise, "
         f"got {noise!r}"
     )
+
+
+def _refuse_masks(**arrays: Any) -> None:
+    # NumPy would hand over what lies under the mask.
+    for name, array in arrays.items():
+        if np.ma.isMaskedArray(array) and np.any(np.ma.getmaskarray(array)):
+            raise ValueError(
+                f"{name} has masked entries; pass {name}.filled(np.nan) with missing='drop', or "
+                "leave these rows out"
+            )
 
 
 def _check_target(y: Any, n: int) -> np.ndarray:
