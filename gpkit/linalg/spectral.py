@@ -16,6 +16,7 @@ broadening the quotient, is finite and wrong.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float
@@ -26,6 +27,8 @@ from gpkit.linalg.primitive import densify, with_adjoint
 # An entry decides the sign of its eigenvector if no entry is more than 1 / this larger. Away
 # from 1 and from simple fractions, so that entries equal by symmetry do not tie.
 _LARGE_ENTRY = 0.618
+# What rounding makes of a repeated eigenvalue, in units of sqrt(n) eps |A|.
+_UNITS = 10
 
 
 class Eigh(NamedTuple):
@@ -47,12 +50,16 @@ def eigh(a: Float[Array, "n n"]) -> Eigh:
     **Scale:** A is divided by a power of two first, so that eigenvalues near the limits of the
     dtype neither overflow nor vanish on the way.
 
-    **Derivatives**, in both modes. Eigenvalues closer than $n \varepsilon \|A\|_2$ count as
-    repeated. For functions of `values` that are symmetric in the repeated ones they are exact
-    and finite. For functions of `vectors` they are NaN if they depend on a derivative
-    within a repeated eigenvalue: where that does not exist, and where it does for the function
-    as a whole but not for eigenvectors ($V f(\lambda) V^\top$). Use `spectral_function` for
-    that, its trace for second derivatives of spectral sums.
+    **Derivatives**, in both modes. Eigenvalues closer than $10 \sqrt{n} \varepsilon \|A\|_2$
+    count as repeated. For functions of `values` that are symmetric in the repeated ones, they are
+    exact and finite. They are NaN where they depend on how `vectors` turn within a repeated
+    eigenvalue: that derivative does not exist.
+
+    **Not for f(A):** $V f(\lambda) V^\top$ has a derivative at repeated eigenvalues, but it is
+    not the sum of those through $\lambda$ and V. Taken so, it is NaN, or wrong without notice
+    if $f(\lambda) = 0$ there (log at the identity), where no rule could tell it from a
+    sum of f over eigenvalues. Use `spectral_function`, and its trace for second derivatives
+    of such sums.
 
     **Accuracy:** the relative error of derivatives of `vectors` grows like
     $\varepsilon \|A\| / |\lambda_i - \lambda_j|$.
@@ -120,22 +127,25 @@ def _forward(a: Array) -> Eigh:
 def _power_of_two(a: Array) -> Array:
     """The largest power of two below all entries, kept clear of both ends of the dtype."""
     limit = jnp.finfo(a.dtype).maxexp - 4
-    exponent = jnp.frexp(jnp.max(jnp.abs(a), initial=0))[1] - 1
-    return jnp.ldexp(jnp.ones((), a.dtype), jnp.clip(exponent, -limit, limit))
+    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(a)), initial=0)
+    exponent = jnp.clip(jnp.frexp(largest)[1] - 1, -limit, limit)
+    return jnp.ldexp(jnp.ones((), a.dtype), exponent)
 
 
 def _tangent(args: tuple[Array], out: Eigh, dargs: tuple[Array]) -> Eigh:
-    p = out.vectors.T @ _symmetric(dargs[0]) @ out.vectors
-    gaps, repeated = _gaps(out.values)
-    return Eigh(jnp.diagonal(p), out.vectors @ (_without(repeated, p) / gaps))
+    scale = _power_of_two(out.values)
+    p = out.vectors.T @ _symmetric(dargs[0] / scale) @ out.vectors
+    gaps, repeated = _gaps(out.values / scale)
+    return Eigh(scale * jnp.diagonal(p), out.vectors @ (_without(repeated, p) / gaps))
 
 
 def _adjoint(args: tuple[Array], out: Eigh, cotangent: Eigh) -> tuple[Array]:
     g_values, g_vectors = densify(cotangent, out)
+    scale = _power_of_two(out.values)
     p = out.vectors.T @ g_vectors
-    gaps, repeated = _gaps(out.values)
-    inner = jnp.diag(g_values) + _without(repeated, p) / gaps
-    return (_symmetric(out.vectors @ inner @ out.vectors.T),)
+    gaps, repeated = _gaps(out.values / scale)
+    turning = _symmetric(out.vectors @ (_without(repeated, p) / gaps) @ out.vectors.T) / scale
+    return ((out.vectors * g_values) @ out.vectors.T + turning,)
 
 
 _eigh = with_adjoint(_forward, _tangent, _adjoint)
@@ -144,9 +154,12 @@ _eigh = with_adjoint(_forward, _tangent, _adjoint)
 def _gaps(values: Array) -> tuple[Array, Array]:
     """lambda_j - lambda_i, one where that is zero to rounding; and the pairs where it is."""
     gaps = values[None] - values[:, None]
-    tolerance = values.size * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), initial=0)
-    repeated = jnp.abs(gaps) <= tolerance
+    repeated = jnp.abs(gaps) <= _rounding(values) * jnp.max(jnp.abs(values), initial=0)
     return jnp.where(repeated, 1, gaps), repeated
+
+
+def _rounding(x: Array) -> float:
+    return _UNITS * len(x) ** 0.5 * float(jnp.finfo(x.dtype).eps)
 
 
 # Linear on its domain, the matrices whose entries at repeated pairs vanish to rounding, and its
@@ -154,7 +167,7 @@ def _gaps(values: Array) -> tuple[Array, Array]:
 
 
 def _vanishing(repeated: Array, p: Array) -> Array:
-    rounding = p.shape[0] * jnp.finfo(p.dtype).eps * jnp.linalg.norm(p)
+    rounding = _rounding(p) * jnp.linalg.norm(p)
     diagonal = jnp.eye(p.shape[0], dtype=bool)
     at_repeats = jnp.where(diagonal | (jnp.abs(p) <= rounding), 0, jnp.nan).astype(p.dtype)
     return jnp.where(repeated, at_repeats, p)
