@@ -9,7 +9,7 @@ from gpkit._types import Array, Bool, Float, Inputs, Int
 from gpkit.kernels.base import AbstractKernel
 from gpkit.model import GP
 from gpkit.operators.products import kernel_matmul
-from gpkit.operators.tiles import gram
+from gpkit.operators.tiles import gram, gram_lower
 from gpkit.results import Status
 
 
@@ -30,12 +30,11 @@ class Covariance(eqx.Module):
 
     def dense(self) -> Float[Array, "n n"]:
         """H as an array."""
-        K = gram(self.kernel, self.X, self.X)
-        noise = self.noise
-        if self.mask is not None:
-            K = jnp.where(self.mask[:, None] & self.mask[None, :], K, 0.0)
-            noise = jnp.where(self.mask, noise, 1.0)
-        return K.at[jnp.diag_indices(K.shape[0])].add(noise)
+        return self._with_noise(gram(self.kernel, self.X, self.X))
+
+    def lower(self) -> Float[Array, "n n"]:
+        """H as an array of which only the lower triangle counts: half the work for large n."""
+        return self._with_noise(gram_lower(self.kernel, self.X))
 
     def matmul(self, V: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         """H V for one vector or many columns; H is never formed."""
@@ -70,6 +69,13 @@ class Covariance(eqx.Module):
         if self.mask is None:
             return V
         return jnp.where(jnp.expand_dims(self.mask, range(1, V.ndim)), V, 0.0)
+
+    def _with_noise(self, K: Array) -> Array:
+        noise = self.noise
+        if self.mask is not None:
+            K = jnp.where(self.mask[:, None] & self.mask[None, :], K, 0.0)
+            noise = jnp.where(self.mask, noise, 1.0)
+        return K.at[jnp.diag_indices(K.shape[0])].add(noise)
 
     def num_rows(self) -> Int[Array, ""] | int:
         """Number of rows that count."""

@@ -133,7 +133,7 @@ def test_what_has_no_factor_says_so(a, status):
 def by_panels():
     """The factorisation of large matrices, at a size that suits a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["gpkit.linalg.cholesky"], "_LARGE", 100)
+        patch.setattr(sys.modules["gpkit.linalg.cholesky"], "LARGE", 100)
         return jax.jit(lambda a: cholesky(a)).lower(spd(130)).compile()
 
 
