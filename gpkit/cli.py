@@ -37,12 +37,13 @@ def explained() -> Iterator[None]:
     except BrokenPipeError:
         raise  # The reader of a pipe has gone: click ends without a word.
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: nothing was finished, nothing is written", err=True)
+        print("interrupted: nothing was finished, nothing is written", file=sys.stderr)
         raise SystemExit(_INTERRUPTED) from None
     except _USER_ERRORS as error:
         if os.environ.get("GPKIT_TRACEBACK"):
             raise
-        click.echo(f"error: {_message(error)}", err=True)
+        # click.echo would write UTF-8 to a stream that can't take it.
+        print(f"error: {_message(error)}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
@@ -63,8 +64,9 @@ def _message(error: BaseException) -> str:
 
 def _run(command: str, *args: Any, **options: Any) -> NoReturn:
     """Load the module of a command, do its work, and leave with its exit code."""
-    work = importlib.import_module(f"gpkit.commands.{command}")
-    raise SystemExit(work.run(*args, **options))
+    with explained():
+        work = importlib.import_module(f"gpkit.commands.{command}")
+        raise SystemExit(work.run(*args, **options))
 
 
 @click.group(
@@ -100,7 +102,7 @@ def select(criterion: str, candidates: str, more: Sequence[str], out: str | None
 
     \b
     gpkit select concrete --out results/concrete
-    gpkit select table.csv --target price --candidates "rbf; matern32(ard) + linear"
+    gpkit select table.csv --target price --candidates "rbf; matern32 + linear"
     """
     kernels = (*(k.strip() for k in candidates.split(";") if k.strip()), *more)
     _run("select", Settings(**data), criterion=criterion, candidates=kernels, out=out)

@@ -20,10 +20,12 @@ from gpkit.results import Status
 def run(settings: Settings, *, kernel: str, out: str) -> int:
     """Do the work of the command; the exit code is 0, or 130 after Ctrl-C."""
     clock = time.perf_counter()
+    options = estimator_options(settings)
     work = load_work(settings)
     path = prepare_file(out)
     announce(work, settings)
-    regressor = _fit(work, settings, kernel)
+    regressor = GPRegressor(kernel, **options)
+    _fit(regressor, work, quiet=settings.quiet)
     seconds = {"fit": time.perf_counter() - clock}
     predictor = replace(regressor.predictor_, targets=(work.target,))
     scores = score_test(predictor, work)
@@ -50,15 +52,13 @@ def run(settings: Settings, *, kernel: str, out: str) -> int:
     return 0
 
 
-def _fit(work: Work, settings: Settings, kernel: str) -> GPRegressor:
+def _fit(regressor: GPRegressor, work: Work, *, quiet: bool) -> None:
     enable_compilation_cache()
-    regressor = GPRegressor(kernel, **estimator_options(settings))
-    with watched(quiet=settings.quiet) as progress:
+    with watched(quiet=quiet) as progress:
         regressor.fit(work.train.X, work.train.y, progress=progress)
     status = regressor.result_.status
     if not status.usable:
         raise ValueError(f"the kernel could not be fitted ({status.name.lower()}): {status.advice}")
-    return regressor
 
 
 def _show(regressor: GPRegressor, scores: TestScores | None, kernel: str) -> None:

@@ -11,7 +11,7 @@ from gpkit.commands.dividing import divide, needed_column
 from gpkit.commands.opening import Opened, open_data
 from gpkit.commands.settings import Settings
 from gpkit.data import Dataset, Kind, find_leak
-from gpkit.data.survey import as_option
+from gpkit.data.surveying import as_option
 
 
 class Part(NamedTuple):

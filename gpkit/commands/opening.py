@@ -20,7 +20,7 @@ from gpkit.data import (
 )
 from gpkit.data.checking import check_names
 from gpkit.data.kinds import kind_of, text_names
-from gpkit.data.survey import as_option
+from gpkit.data.surveying import as_option
 
 _SHOWN = 8
 

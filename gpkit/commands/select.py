@@ -25,10 +25,12 @@ from gpkit.selection import Comparison
 def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: str | None) -> int:
     """Do the work of the command; the exit code is 0, or 130 after Ctrl-C."""
     clock = time.perf_counter()
+    options = estimator_options(settings)
     work = load_work(settings)
     folder = None if out is None else prepare_folder(out)
     announce(work, settings)
-    selector = _fit(work, settings, criterion, candidates)
+    selector = GPSelector(list(candidates) or None, criterion, **options)
+    _fit(selector, work, quiet=settings.quiet)
     comparison = selector.comparison_
     seconds = {"fit": time.perf_counter() - clock}
     predictor = replace(selector.predictor_, targets=(work.target,))
@@ -52,15 +54,13 @@ def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: s
     return INTERRUPTED if _interrupted(comparison) else 0
 
 
-def _fit(work: Work, settings: Settings, criterion: str, candidates: Sequence[str]) -> GPSelector:
+def _fit(selector: GPSelector, work: Work, *, quiet: bool) -> None:
     enable_compilation_cache()
-    selector = GPSelector(list(candidates) or None, criterion, **estimator_options(settings))
-    with watched(quiet=settings.quiet) as progress:
+    with watched(quiet=quiet) as progress:
         selector.fit(work.train.X, work.train.y, progress=progress)
     if selector.comparison_.differences[0].decision == "failed":
         status = selector.comparison_.best_.status
         raise ValueError(f"no candidate could be fitted ({status.name.lower()}): {status.advice}")
-    return selector
 
 
 def _show(comparison: Comparison, scores: TestScores | None) -> None:

@@ -17,7 +17,7 @@ from gpkit.data.splits import (
     standard_splits,
     time_split,
 )
-from gpkit.data.survey import MAX_LEVELS, Survey, survey
+from gpkit.data.surveying import MAX_LEVELS, Survey, survey
 from gpkit.data.table import Dataset
 
 __all__ = [

@@ -8,7 +8,8 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from gpkit.data.checking import refuse_infinity, refuse_missing
-from gpkit.data.columns import Column, Dropped, Kind, Schema, Table, infer_array, infer_frame
+from gpkit.data.columns import Column, Dropped, Schema, Table, infer_array, infer_frame
+from gpkit.data.kinds import Kind
 from gpkit.data.moments import moments, standardised
 from gpkit.data.table import Dataset, Missing
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from gpkit.data.columns import column_of
+from gpkit.data.kinds import column_of
 from gpkit.data.splits import Split, from_mask, random_split, standard_splits, time_split
 
 Prepare = Callable[[pd.DataFrame], pd.DataFrame]

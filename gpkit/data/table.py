@@ -17,17 +17,8 @@ from gpkit.data.checking import (
     refuse_infinity,
     refuse_missing,
 )
-from gpkit.data.columns import (
-    Column,
-    Dropped,
-    Kind,
-    Schema,
-    column_of,
-    infer_array,
-    infer_frame,
-    kind_of,
-    text_names,
-)
+from gpkit.data.columns import Column, Dropped, Schema, infer_array, infer_frame
+from gpkit.data.kinds import Kind, column_of, kind_of, text_names
 from gpkit.data.moments import is_constant
 
 Missing = Literal["error", "drop"]

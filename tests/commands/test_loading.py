@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gpkit.commands.loading import load_work, predictable
-from gpkit.data import Dataset, Encoder, load, random_split
+from gpkit.commands.loading import load_work
+from gpkit.data import Dataset, load, random_split
 
 
 @pytest.fixture
@@ -57,6 +57,7 @@ def test_a_file_predicts_its_target_from_all_other_columns(settings, table):
     assert work.dataset.names == ("zone", "b", "a")
     assert len(work.train.y) + len(work.test.y) == 19
     assert work.dataset.notes == ("1 of 20 rows left out: missing entries",)
+    assert "1 of 20 rows left out: missing entries" in work.notes
 
 
 def test_inputs_and_drop(settings, table):
@@ -80,7 +81,8 @@ def test_rows_follow_their_targets_after_gaps(settings, table):
 
 
 def test_gaps_are_refused_unless_the_registry_or_the_user_says_otherwise(settings, table):
-    with pytest.raises(ValueError, match="contains NaN: column 'a', row 4"):
+    message = r"1 of 20 rows have gaps .first: line 6, column 'a'; by column: 'a' 1.*--missing drop"
+    with pytest.raises(ValueError, match=message):
         load_work(settings(table, target="y"))
     assert load_work(settings("nycflights13")).dataset.n < 2000
 
@@ -92,28 +94,53 @@ def test_constant_target_is_refused(settings, tmp_path):
         load_work(settings(path))
 
 
-def test_rows_with_gaps_or_unseen_levels_cannot_be_predicted():
-    train = pd.DataFrame({"x": [1.0, 2.0, 3.0], "k": ["u", "v", "u"]})
-    schema = Encoder.fit(train).schema
-    new = pd.DataFrame({"k": ["u", "w", None, "v"], "x": [1.0, None, 1.0, 9.0]})
-    usable, reasons = predictable(schema, new)
-    np.testing.assert_array_equal(usable, [True, False, False, True])
-    assert reasons == [
-        "1 have no value in 'x'",
-        "1 have no value in 'k'",
-        "1 have an unseen level in 'k'",
-    ]
+def write(path, header, rows):
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
 
 
-def test_levels_that_are_numbers_are_known_again_beside_gaps():
-    schema = Encoder.fit(pd.DataFrame({"k": pd.Categorical([3, 1, 2])})).schema
-    usable, _ = predictable(schema, pd.DataFrame({"k": [1.0, None, 4.0, 3.0]}))
-    np.testing.assert_array_equal(usable, [True, False, False, True])
+def test_dates_and_leaks_are_warned_of(settings, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [(20210101 + i, *rng.uniform(1, 9, 2).round(2)) for i in range(30)]
+    path = write(tmp_path / "t.csv", "day,in,out,net", [(*r, round(r[1] - r[2], 2)) for r in rows])
+    dates, leak = load_work(settings(path)).warnings
+    assert dates.startswith("column 'day' holds dates: rows held out at random")
+    assert "--split time" in dates
+    assert "it is a weighted sum of 'in' and 'out'" in leak
+    assert "(--drop in,out)" in leak
+    # In order of time, and without one of the two, nothing is left to warn of.
+    assert load_work(settings(path, split="time", drop=("in",))).warnings == ()
 
 
-def test_a_missing_column_is_named_with_what_may_be_meant():
-    schema = Encoder.fit(pd.DataFrame({"width": [1.0, 2.0]})).schema
-    with pytest.raises(ValueError, match=r"lacks 'width'.*is it 'widht'"):
-        predictable(schema, pd.DataFrame({"widht": [1.0]}))
-    with pytest.raises(ValueError, match=r"lacks 'width'.*it has: q"):
-        predictable(schema, pd.DataFrame({"q": [1.0]}))
+def test_columns_that_are_no_inputs_are_left_out_unless_asked_for(settings, tmp_path):
+    rows = [(i, f"n{i}", i % 7, (i % 7) ** 2 + 0.1 * (i % 3)) for i in range(20)]
+    path = write(tmp_path / "t.csv", ",name,x,y", rows)
+    work = load_work(settings(path))
+    assert work.dataset.names == ("x",)
+    actions = {row.name: row.action for row in work.columns}
+    assert actions["Unnamed: 0"].startswith("left out: numbers the rows")
+    assert actions["name"].startswith("left out: every row has a value of its own")
+    assert actions["y"] == "target"
+    asked = load_work(settings(path, inputs=("x", "Unnamed: 0", "name")))
+    assert asked.dataset.names == ("x", "Unnamed: 0", "name")
+    assert load_work(settings(path, categorical=("name",))).dataset.names == ("name", "x")
+
+
+def test_a_column_that_is_dropped_need_not_make_sense(settings, tmp_path):
+    path = write(
+        tmp_path / "t.csv", "x,note,y", [(i, 5 if i else "see below", i**2) for i in range(9)]
+    )
+    with pytest.raises(
+        ValueError, match=r"column 'note', line 2: 'see below' is no number.*--drop"
+    ):
+        load_work(settings(path))
+    assert load_work(settings(path, drop=("note",))).dataset.names == ("x",)
+    assert load_work(settings(path, inputs=("x",))).dataset.names == ("x",)
+
+
+def test_two_values_look_like_a_class(settings, tmp_path):
+    path = write(tmp_path / "t.csv", "x,y", [(i % 5, i % 2) for i in range(12)])
+    assert (
+        "has the two values 0 and 1 only: gpkit does regression"
+        in load_work(settings(path)).notes[-1]
+    )

@@ -12,6 +12,8 @@ from gpkit.commands.scoring import score_test
 from gpkit.data import Dataset, Encoder
 from gpkit.predictor import Prediction
 
+UNSEEN = "1 have an unseen level in 'k' (first: 'c', row {} (counted from 0))"
+
 
 class Guess(NamedTuple):
     """Stands where a predictor does: says `shift` more than x, with standard deviation 1."""
@@ -37,7 +39,7 @@ def test_rows_with_unseen_levels_are_left_out_and_counted(work):
     scores = score_test(Guess(Encoder.fit(work.dataset), 0.0), work)
     assert scores.rows == 2
     assert scores.model["rmse"] == 0.5
-    assert scores.notes == ("1 of 3 test rows left out: 1 have an unseen level in 'k'",)
+    assert scores.notes == (f"1 of 3 test rows left out: {UNSEEN.format(2)}",)
 
 
 def test_baseline_is_the_gaussian_of_the_training_targets(work):
@@ -59,4 +61,4 @@ def test_no_test_rows_no_scores(work):
     nobody = Part(work.test.X.iloc[2:], work.test.y[2:])
     scores = score_test(predictor, replace(work, test=nobody))
     assert (scores.rows, scores.model, scores.baseline) == (0, {}, {})
-    assert scores.notes == ("1 of 1 test rows left out: 1 have an unseen level in 'k'",)
+    assert scores.notes == (f"1 of 1 test rows left out: {UNSEEN.format(0)}",)

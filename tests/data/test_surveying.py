@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gpkit.data.survey import as_option, survey
+from gpkit.data.surveying import as_option, survey
 
 N = 120
 FRAME = pd.DataFrame(
