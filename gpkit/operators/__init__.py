@@ -7,3 +7,4 @@ from gpkit.operators.stored import StoredOperator as StoredOperator
 from gpkit.operators.stored import stored_bytes as stored_bytes
 from gpkit.operators.tiles import gram as gram
 from gpkit.operators.tiles import gram_lower as gram_lower
+from gpkit.operators.tiles import gram_lower as gram_lower
