@@ -28,6 +28,7 @@ from gpkit.linalg.leave_one_out import xnystrace as xnystrace
 from gpkit.linalg.leave_one_out import xtrace as xtrace
 from gpkit.linalg.lq import LQ as LQ
 from gpkit.linalg.lq import lq as lq
+from gpkit.linalg.minres import minres as minres
 from gpkit.linalg.nystroem import Nystroem as Nystroem
 from gpkit.linalg.nystroem import nystroem as nystroem
 from gpkit.linalg.pivoted import PartialCholesky as PartialCholesky

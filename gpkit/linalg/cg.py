@@ -62,27 +62,53 @@ def cg(
 
     Source: Hestenes and Stiefel 1952; coefficients: Golub and Van Loan 2013, section 11.3.
     """
-    _check(b, x0, max_steps, patience, depth)
+    options = Options(x0, preconditioner, rtol, atol, max_steps, patience, depth)
+    return solve_hermitian(run, matvec, b, params, options)
+
+
+class Options(NamedTuple):
+    """The options of `cg` and `minres`."""
+
+    x0: PyTree | None
+    preconditioner: Callable[[Array], Array] | None
+    rtol: float | Float[Array, " k"]
+    atol: float | Float[Array, " k"]
+    max_steps: int
+    patience: int
+    depth: int
+
+
+def solve_hermitian(
+    loop: Callable[[Problem, Array, Array | None], CG],
+    matvec: MatVec,
+    b: PyTree,
+    params: tuple,
+    options: Options,
+) -> CG:
+    """A^{-1} b by `loop`, which knows arrays only, with the implicit derivative."""
+    _check(b, options)
     matvec, rhs, unravel = on_vectors(matvec, b)
-    start = None if x0 is None else jax.lax.stop_gradient(on_vectors(matvec, x0)[1])
+    start = options.x0
+    start = None if start is None else jax.lax.stop_gradient(on_vectors(matvec, start)[1])
     product, operands = open_closure(matvec, rhs, *params)
-    precondition = (lambda v: v) if preconditioner is None else freeze(preconditioner, rhs)
+    given = options.preconditioner
+    precondition = (lambda v: v) if given is None else freeze(given, rhs)
 
     def solve(r: Array, operands: Operands, x0: Array | None, depth: int) -> CG:
         block, shape = r.reshape(r.shape[0], -1), r.shape
         problem = Problem(
             product=lambda v: product(v.reshape(shape), operands).reshape(block.shape),
             precondition=lambda v: precondition(v.reshape(shape)).reshape(block.shape),
-            target=jnp.maximum(rtol * norms(block), atol),
-            max_steps=max_steps,
-            patience=patience,
+            target=jnp.maximum(options.rtol * norms(block), options.atol),
+            max_steps=options.max_steps,
+            patience=options.patience,
             depth=depth,
             flexible=False,
         )
-        return like(run(problem, block, None if x0 is None else x0.reshape(block.shape)), shape)
+        return like(loop(problem, block, None if x0 is None else x0.reshape(block.shape)), shape)
 
     result = implicit_solve(
-        lambda r, operands: solve(r, operands, start, depth),
+        lambda r, operands: solve(r, operands, start, options.depth),
         lambda r, operands: solve(r, operands, None, 0).solution,
         product,
         rhs,
@@ -119,13 +145,16 @@ def quadratic_form(matvec: MatVec, b: Array, *params: PyTree, **options: Any) ->
     return QuadraticForm(value, jax.lax.stop_gradient(result))
 
 
-def _check(b: PyTree, x0: PyTree | None, max_steps: int, patience: int, depth: int) -> None:
+def _check(b: PyTree, options: Options) -> None:
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(b)]
+    x0, max_steps, patience = options.x0, options.max_steps, options.patience
     if x0 is not None and [jnp.shape(leaf) for leaf in jax.tree.leaves(x0)] != shapes:
         raise ValueError(f"x0 must have the shape of b, {shapes}; got another one")
     if len(shapes) == 1 and len(shapes[0]) not in (1, 2):
         raise ValueError(f"b must be a vector (n,) or a block (n, k), got shape {shapes[0]}")
     if max_steps < 1 or patience < 1:
         raise ValueError(f"max_steps and patience must be positive, got {max_steps}, {patience}")
-    if depth < 0:
-        raise ValueError(f"depth (number of Lanczos coefficients) must be >= 0, got {depth}")
+    if options.depth < 0:
+        raise ValueError(
+            f"depth (number of Lanczos coefficients) must be >= 0, got {options.depth}"
+        )

@@ -1,4 +1,7 @@
-"""The conjugate gradient loop: init, step, done, finish, and restarts around them."""
+"""The conjugate gradient loop: init, step, done, finish, and restarts around them.
+
+`minres` runs in the same restarts with steps of its own.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,14 +14,14 @@ from gpkit.results import Status
 
 # The inner loop aims a little below the tolerance, so that rounding between the recursive and
 # the true residual does not cost a restart.
-_MARGIN = 0.9
+MARGIN = 0.9
 # A restart that does not halve the true residual has met the limit of the arithmetic.
 _RESTART_GAIN = 0.5
-_RUNNING = -1
+RUNNING = -1
 
 
 class CG(NamedTuple):
-    """Solution of A x = b by conjugate gradients; fields follow the columns of b.
+    """Solution of A x = b by conjugate gradients or MINRES; fields follow the columns of b.
 
     `residual_norm` is the true |b - A x|, recomputed at the end. `status` holds one
     `gpkit.results.Status` code per column. `num_steps` counts the steps in which a column was
@@ -48,8 +51,11 @@ class Problem(NamedTuple):
     flexible: bool
 
 
-class _Inner(NamedTuple):
-    """State between two steps; `alphas` and `betas` are the coefficients so far."""
+class Inner(NamedTuple):
+    """State between two steps; `alphas` and `betas` are the coefficients so far.
+
+    `rz` is r^H P^{-1} r; in MINRES, which also has no use for `p`, the size of A met so far.
+    """
 
     x: Float[Array, "n k"]
     r: Float[Array, "n k"]
@@ -64,32 +70,44 @@ class _Inner(NamedTuple):
     betas: Float[Array, "depth+1 k"]
 
 
-class _Outer(NamedTuple):
+class Outer(NamedTuple):
     """State between two restarts: an iterate with its true residual."""
 
-    inner: _Inner
+    inner: Inner
     norm: Float[Array, " k"]
     cycle: Int[Array, ""]
 
 
-def run(problem: Problem, b: Float[Array, "n k"], x0: Float[Array, "n k"] | None) -> CG:
-    """The loop itself, undifferentiated: restarts around conjugate gradient steps."""
+def run(
+    problem: Problem,
+    b: Float[Array, "n k"],
+    x0: Float[Array, "n k"] | None,
+    descend: Callable[[Problem, Outer], Inner] | None = None,
+) -> CG:
+    """The loop itself, undifferentiated: restarts around steps, of conjugate gradients by default.
 
-    def cycle(outer: _Outer) -> _Outer:
-        inner = jax.lax.while_loop(
-            lambda s: ~_done(problem, s),
-            lambda s: _step(problem, s, outer.cycle == 0),
-            _begin(problem, outer.inner, outer.norm),
-        )
-        return _restart(problem, b, outer, inner)
-
+    `descend` runs one cycle from the true residual in ``outer.inner.r``: it updates `x`, `status`,
+    `num_steps` and `step`; a status of `SUCCESS` only says that the cycle wants no more steps.
+    """
+    descend = _descend if descend is None else descend
     outer = jax.lax.while_loop(
-        lambda o: jnp.any(o.inner.status == _RUNNING), cycle, _init(problem, b, x0)
+        lambda o: jnp.any(o.inner.status == RUNNING),
+        lambda o: _restart(problem, b, o, descend(problem, o)),
+        _init(problem, b, x0),
     )
     return _finish(outer)
 
 
-def _init(problem: Problem, b: Array, x0: Array | None) -> _Outer:
+def _descend(problem: Problem, outer: Outer) -> Inner:
+    """One cycle of conjugate gradients."""
+    return jax.lax.while_loop(
+        lambda s: ~done(problem, s),
+        lambda s: _step(problem, s, outer.cycle == 0),
+        _begin(problem, outer.inner, outer.norm),
+    )
+
+
+def _init(problem: Problem, b: Array, x0: Array | None) -> Outer:
     k, real = b.shape[1], b.real.dtype
     norm_b = norms(b)
     if x0 is None:
@@ -98,12 +116,12 @@ def _init(problem: Problem, b: Array, x0: Array | None) -> _Outer:
         x = jnp.where(norm_b == 0, 0, x0.astype(b.dtype))
         r = b - problem.product(x)
     norm = norms(r)
-    status = jnp.where(norm <= problem.target, Status.SUCCESS, _RUNNING)
+    status = jnp.where(norm <= problem.target, Status.SUCCESS, RUNNING)
     status = jnp.where(jnp.isfinite(norm), status, Status.NON_FINITE).astype(jnp.int32)
     count = jnp.zeros((k,), jnp.int32)
     # One row more than asked for, to write to when nothing is to be recorded.
     zeros = jnp.zeros((problem.depth + 1, k), real)
-    inner = _Inner(
+    inner = Inner(
         x=x,
         r=r,
         p=jnp.zeros_like(b),
@@ -116,17 +134,17 @@ def _init(problem: Problem, b: Array, x0: Array | None) -> _Outer:
         alphas=zeros,
         betas=zeros,
     )
-    return _Outer(inner, norm, jnp.zeros((), jnp.int32))
+    return Outer(inner, norm, jnp.zeros((), jnp.int32))
 
 
-def _begin(problem: Problem, s: _Inner, norm: Array) -> _Inner:
+def _begin(problem: Problem, s: Inner, norm: Array) -> Inner:
     """Start a cycle from the true residual in `s.r`."""
-    running = s.status == _RUNNING
+    running = s.status == RUNNING
     z = problem.precondition(jnp.where(running, s.r, 0))
     rz = dots(s.r, z)
     status = jnp.where(running & (rz <= 0), Status.INDEFINITE, s.status)
     status = jnp.where(running & ~jnp.isfinite(rz), Status.NON_FINITE, status)
-    running = status == _RUNNING
+    running = status == RUNNING
     return s._replace(
         p=jnp.where(running, z, 0),
         rz=jnp.where(running, rz, 1),
@@ -136,12 +154,12 @@ def _begin(problem: Problem, s: _Inner, norm: Array) -> _Inner:
     )
 
 
-def _done(problem: Problem, s: _Inner) -> Array:
-    return ~jnp.any(s.status == _RUNNING) | (s.step >= problem.max_steps)
+def done(problem: Problem, s: Inner) -> Array:
+    return ~jnp.any(s.status == RUNNING) | (s.step >= problem.max_steps)
 
 
-def _step(problem: Problem, s: _Inner, record: Array) -> _Inner:
-    running = s.status == _RUNNING
+def _step(problem: Problem, s: Inner, record: Array) -> Inner:
+    running = s.status == RUNNING
     ap = problem.product(s.p)
     curvature = dots(s.p, ap)
     # p^H A p of a definite A is at least 2 |p| |A p| / sqrt(cond): zero to rounding means that
@@ -159,17 +177,17 @@ def _step(problem: Problem, s: _Inner, record: Array) -> _Inner:
     stale = jnp.where(better, 0, s.stale + 1)
 
     failed = jnp.where(curvature < -zero, Status.INDEFINITE, Status.BREAKDOWN)
-    status = jnp.where(stale >= problem.patience, Status.STAGNATED, _RUNNING)
+    status = jnp.where(stale >= problem.patience, Status.STAGNATED, RUNNING)
     status = jnp.where(rz <= 0, Status.INDEFINITE, status)
-    status = jnp.where(norm <= _MARGIN * problem.target, Status.SUCCESS, status)
+    status = jnp.where(norm <= MARGIN * problem.target, Status.SUCCESS, status)
     status = jnp.where(healthy, status, failed)
     finite = jnp.isfinite(curvature) & jnp.isfinite(norm) & jnp.isfinite(rz)
     status = jnp.where(finite, status, Status.NON_FINITE)
     status = jnp.where(running, status, s.status).astype(jnp.int32)
 
     index = jnp.where(record, jnp.minimum(s.step, problem.depth), problem.depth)
-    going = status == _RUNNING
-    return _Inner(
+    going = status == RUNNING
+    return Inner(
         x=jnp.where(finite, x, s.x),
         r=jnp.where(finite, r, s.r),
         p=jnp.where(going, z + beta * s.p, 0),
@@ -184,23 +202,23 @@ def _step(problem: Problem, s: _Inner, record: Array) -> _Inner:
     )
 
 
-def _restart(problem: Problem, b: Array, outer: _Outer, inner: _Inner) -> _Outer:
+def _restart(problem: Problem, b: Array, outer: Outer, inner: Inner) -> Outer:
     """Recompute the true residual and decide for each column: ended, or once more."""
     r = b - problem.product(inner.x)
     norm = norms(r)
-    active = outer.inner.status == _RUNNING
+    active = outer.inner.status == RUNNING
     gained = norm <= _RESTART_GAIN * outer.norm
-    again = jnp.where(gained, _RUNNING, Status.STAGNATED)
+    again = jnp.where(gained, RUNNING, Status.STAGNATED)
     status = jnp.where(inner.status == Status.SUCCESS, again, inner.status)
     status = jnp.where(
-        (status == _RUNNING) & (inner.step >= problem.max_steps), Status.MAX_STEPS, status
+        (status == RUNNING) & (inner.step >= problem.max_steps), Status.MAX_STEPS, status
     )
     status = jnp.where(norm <= problem.target, Status.SUCCESS, status)
     status = jnp.where(active, status, outer.inner.status).astype(jnp.int32)
-    return _Outer(inner._replace(r=r, status=status), norm, outer.cycle + 1)
+    return Outer(inner._replace(r=r, status=status), norm, outer.cycle + 1)
 
 
-def _finish(outer: _Outer) -> CG:
+def _finish(outer: Outer) -> CG:
     s = outer.inner
     diagonal, offdiagonal = _tridiagonal(s.alphas[:-1], s.betas[:-1])
     return CG(
