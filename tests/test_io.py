@@ -20,6 +20,7 @@ from gpkit import container, means, noise, params
 from gpkit import kernels as gk
 from gpkit.container import ContainerError
 from gpkit.data import Encoder, TargetScaler
+from gpkit.data.transforms import YeoJohnson
 from gpkit.io import load, read_info, save
 from gpkit.model import GP
 from gpkit.padding import pad_rows
@@ -28,6 +29,7 @@ from gpkit.posterior import Posterior, condition
 from gpkit.predictor import Predictor, on_host
 from gpkit.results import Status
 from gpkit.solvers import DenseFactor
+from gpkit.transformed import TransformedPredictor, transformed
 from tests.helpers import KERNELS
 
 FILES = pathlib.Path(__file__).parent / "files"
@@ -135,6 +137,22 @@ def test_two_targets_and_float32(tmp_path):
 def test_equal_predictors_make_equal_files(predictor, saved, tmp_path):
     save(load(saved), tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == saved.read_bytes()
+
+
+def test_a_transformed_target_keeps_its_units_and_needs_a_newer_reader(predictor, tmp_path):
+    transform = YeoJohnson(np.array(0.1), np.array(2.0), np.array(0.3))
+    told, path = transformed(predictor, transform), tmp_path / "transformed"
+    save(told, path)
+    assert container.read(path, "model")[0]["format"] == 2
+    assert container.read(path, "model")[0]["transform"]["name"] == "yeo-johnson"
+    again = load(path)
+    assert isinstance(again, TransformedPredictor)
+    rows = NEW
+    np.testing.assert_array_equal(np.stack(again.predict(rows)), np.stack(told.predict(rows)))
+    np.testing.assert_array_equal(again.quantiles(rows, [0.1]), told.quantiles(rows, [0.1]))
+    changed(path, lambda header: header["transform"].update(name="cube"))
+    with pytest.raises(ContainerError, match="the description of the model can't be used"):
+        load(path)
 
 
 def test_info_comes_back_and_changes_nothing_else(predictor, tmp_path):

@@ -15,6 +15,13 @@ def test_within_both_ceilings_all_rows_are_used():
     assert plan.summary() == f"500 rows, about 8 MB and {plan.seconds:.0f} s"
 
 
+@pytest.mark.parametrize(
+    ("n", "size"), [(3, "1 KB"), (30, "28 KB"), (400, "5 MB"), (9000, "2.4 GB")]
+)
+def test_sizes_are_never_zero(n, size):
+    assert f"about {size} and " in plan_dense(n, 2, num_fits=1, seconds=1e9).summary()
+
+
 def test_memory_limits_rows_of_fit_and_posterior():
     plan = plan_dense(20_000, 8, num_fits=1, memory="1GB", seconds=1e9)
     assert plan.rows == plan.posterior_rows == int(np.sqrt(2**30 / 32))

@@ -6,9 +6,12 @@ import numpy as np
 import optax
 import pytest
 
+import gpkit as gp
 from gpkit.fitting.loop import run
-from gpkit.fitting.problem import Evaluation, Problem
+from gpkit.fitting.problem import Evaluation, Problem, make_problem
+from gpkit.padding import pad_rows
 from gpkit.results import Status, silent
+from tests.compilations import compilations
 
 SIZE = 16
 
@@ -172,3 +175,17 @@ def test_memory_is_cleared_once_when_a_direction_leads_nowhere():
     blind = lambda n, x, e: e._replace(value=np.nan) if 12 <= n < 32 else e  # noqa: E731
     found = minimise(problem(rosenbrock, START, blind))
     np.testing.assert_allclose(found.x, SOLUTION, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", [optax.adam(0.1), optax.lbfgs()], ids=["adam", "lbfgs"])
+def test_an_optax_step_is_compiled_once_for_all_runs(optimizer):
+    rows = pad_rows(np.linspace(0, 1, 8)[:, None], np.arange(8.0))
+    model = gp.GP(gp.kernels.RBF(0.3))
+    make = lambda scale: make_problem(  # noqa: E731
+        gp.replace(model, "kernel.lengthscale", scale), rows, gp.solvers.Dense(), None
+    )
+    options = {"optimizer": optimizer, "max_steps": 3}
+    minimise(make(0.3), **options)
+    with compilations() as programs:
+        minimise(make(0.5), **options)
+    assert programs == []

@@ -215,6 +215,7 @@ def test_scale_of_the_target_is_taken_out(comparison):
 
 def test_notes_are_added(comparison):
     assert comparison.notes == ()
+    assert comparison.status == Status.SUCCESS
     noted = comparison.with_notes(("one",)).with_notes(("two",))
     assert noted.notes == ("one", "two")
     assert noted.candidates is comparison.candidates
@@ -272,6 +273,7 @@ def test_interrupt_keeps_finished_candidates(stop):
     finished = 1 if stop.get("step") == 1 else 2
     assert {c.name for c in found.candidates} == set(list(models())[:finished])
     assert found.notes == ("interrupted: not all candidates were fitted",)
+    assert found.status == Status.INTERRUPTED
 
 
 def test_interrupt_within_a_fit_drops_that_candidate_or_keeps_the_only_one():
