@@ -12,7 +12,7 @@ ORDER = [
     ("_types",),
     ("results", "metrics"),
     ("container", "data"),
-    ("priors",),
+    ("priors", "constraints"),
     ("params",),
     ("checks",),
     ("linalg", "kernels", "means", "noise"),
