@@ -53,10 +53,15 @@ class AbstractStationary(AbstractKernel):
         return self.profile(jnp.zeros(X.shape[:1], dtype))
 
 
-def _weights(lengthscale: PyTree, X: Array) -> Array:
-    """Inverse squared lengthscales; a lengthscale whose square underflows is held above."""
+def inverse_lengthscale(lengthscale: PyTree, X: Array) -> Array:
+    """Inverse lengthscales; a lengthscale whose square underflows is held above."""
     value = per_column(lengthscale, X, "lengthscale")
-    inverse = 1 / jnp.maximum(value, float(jnp.finfo(value.dtype).tiny) ** 0.5)
+    return 1 / jnp.maximum(value, float(jnp.finfo(value.dtype).tiny) ** 0.5)
+
+
+def _weights(lengthscale: PyTree, X: Array) -> Array:
+    """Inverse squared lengthscales."""
+    inverse = inverse_lengthscale(lengthscale, X)
     return inverse * inverse
 
 

@@ -1,6 +1,6 @@
 r"""The covariance of the observations as one object: $K(X, X) + \mathrm{diag}(\sigma^2)$."""
 
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from gpkit._types import Array, Bool, Float, Inputs, Int
 from gpkit.kernels.base import AbstractKernel
 from gpkit.model import GP
-from gpkit.operators.products import kernel_matmul
+from gpkit.operators.base import AbstractKernelOperator
+from gpkit.operators.recomputed import KernelOperator
 from gpkit.operators.tiles import gram, gram_lower
 from gpkit.results import Status
 
@@ -36,11 +37,21 @@ class Covariance(eqx.Module):
         """H as an array of which only the lower triangle counts: half the work for large n."""
         return self._with_noise(gram_lower(self.kernel, self.X))
 
-    def matmul(self, V: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
-        """H V for one vector or many columns; H is never formed."""
-        W = self._inside(V.reshape(V.shape[0], -1))
-        product = self._inside(kernel_matmul(self.kernel, self.X, self.X, W))
-        product = product.reshape(V.shape)
+    def operator(self, *, dtype: Any = None, memory: str | int | None = None) -> KernelOperator:
+        """The matrix of the kernel alone, with tiles of that precision and in that memory."""
+        return KernelOperator(self.kernel, self.X, dtype=dtype, memory=memory)
+
+    def matmul(
+        self, V: Float[Array, "n ..."], *, operator: AbstractKernelOperator | None = None
+    ) -> Float[Array, "n ..."]:
+        """H V for one vector or many columns; H is never formed.
+
+        `operator` is how the kernel's part is multiplied: one with float32 tiles, or a
+        `StoredOperator`; by default ``self.operator()``.
+        """
+        V = jnp.asarray(V)
+        operator = self.operator() if operator is None else operator
+        product = self._inside(operator.matmul(self._inside(V)))
         noise = self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
         return product + jnp.expand_dims(noise, range(1, V.ndim)) * V
 

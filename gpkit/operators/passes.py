@@ -1,0 +1,115 @@
+r"""One pass over the tiles of a kernel matrix: a product, or the gradient of a bilinear form.
+
+Each tile is evaluated, used and forgotten. Between a set and itself only the tiles on and
+below the diagonal are evaluated, each used on both sides.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from gpkit._types import Array, Float, Inputs, PyTree
+from gpkit.kernels.base import AbstractKernel
+from gpkit.operators.forms import prepared, tile, wide
+from gpkit.operators.grid import Grid, fill, multiply, put, take
+
+
+def product(
+    kernel: AbstractKernel,
+    X: Inputs,
+    Z: Inputs | None,
+    V: Float[Array, "m k"],
+    *,
+    grid: Grid,
+    dtype: Any,
+) -> Float[Array, "n k"]:
+    """k(X, Z) V, tiles in `dtype`, summed in wide precision; Z None is X, at half the work."""
+    at = _evaluator(kernel, X, Z, grid, dtype)
+    V = fill(V.astype(dtype), grid.padded()[1])
+    return multiply(grid, lambda i, j, _: at(i, j), None, V, wide())[: grid.n]
+
+
+def all_tiles(
+    kernel: AbstractKernel, X: Inputs, Z: Inputs | None, *, grid: Grid, dtype: Any
+) -> Float[Array, "tiles rows columns"]:
+    """Every tile of the grid, in the order of its starts."""
+    at = _evaluator(kernel, X, Z, grid, dtype)
+    return jax.lax.map(lambda start: at(start[0], start[1]), jnp.asarray(grid.starts()))
+
+
+def bilinear_gradient(
+    kernel: AbstractKernel,
+    X: Inputs,
+    Z: Inputs | None,
+    U: Float[Array, "n k"],
+    W: Float[Array, "m k"],
+    *,
+    grid: Grid,
+    dtype: Any,
+) -> tuple[PyTree, Inputs, Inputs | None]:
+    r"""Gradient of $\sum_k u_k^\top k(X, Z)\, w_k$ with respect to the kernel's arrays, X and Z.
+
+    The weight of an entry of the matrix is that of $U W^\top$, so that the sum over right-hand
+    sides is one more matrix product per tile. What a tile gives for its features is added up in
+    wide precision, since norms cancel there; the features are differentiated once, at the end.
+    """
+    params, static = eqx.partition(kernel, eqx.is_inexact_array)
+    features = lambda p, X, Z: _features(eqx.combine(p, static), X, Z, grid)  # noqa: E731
+    (left, right), back = jax.vjp(features, params, X, Z)
+    weights_left, weights_right = _weights(U.astype(dtype), W.astype(dtype), grid)
+
+    def step(sums: tuple, start: Array) -> tuple[tuple, None]:
+        i, j = start
+        x, z = take(left, i, grid.rows), take(right, j, grid.columns)
+        u, w = take(weights_left, i, grid.rows), take(weights_right, j, grid.columns)
+        _, pull = jax.vjp(lambda p, x, z: tile(eqx.combine(p, static), x, z, dtype), params, x, z)
+        weight = jnp.matmul(u, w.T, precision=jax.lax.Precision.HIGHEST)
+        if grid.symmetric:
+            weight = jnp.where(i == j, 0.5, 1.0).astype(dtype) * weight
+        dparams, dx, dz = pull(weight)
+        total = jax.tree.map(lambda a, b: a + b.astype(a.dtype), sums[0], dparams)
+        return (total, put(sums[1], dx, i), put(sums[2], dz, j)), None
+
+    zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, wide()), (params, left, right))
+    (dparams, dleft, dright), _ = jax.lax.scan(step, zeros, jnp.asarray(grid.starts()))
+    dprepared, dX, dZ = back(_like((dleft, dright), (left, right)))
+    return jax.tree.map(lambda a, b: a.astype(b.dtype) + b, dparams, dprepared), dX, dZ
+
+
+def _evaluator(
+    kernel: AbstractKernel, X: Inputs, Z: Inputs | None, grid: Grid, dtype: Any
+) -> Callable[[Array, Array], Array]:
+    """The tile that begins at a row and a column."""
+    left, right = _features(kernel, X, Z, grid)
+
+    def at(i: Array, j: Array) -> Array:
+        return tile(kernel, take(left, i, grid.rows), take(right, j, grid.columns), dtype)
+
+    return at
+
+
+def _features(
+    kernel: AbstractKernel, X: Inputs, Z: Inputs | None, grid: Grid
+) -> tuple[PyTree, PyTree]:
+    """Features of all points, in rows that fill whole tiles with copies of the last point."""
+    n, m = grid.padded()
+    left = fill(X, n, "edge")
+    right = left if Z is None else fill(Z, m, "edge")
+    # The barrier keeps what was prepared per point from moving into the loop over pairs.
+    return jax.lax.optimization_barrier(prepared(kernel, left, right))
+
+
+def _weights(U: Array, W: Array, grid: Grid) -> tuple[Array, Array]:
+    """Factors of the weights of tiles; of symmetric ones both halves, u w' + w u'."""
+    n, m = grid.padded()
+    U, W = fill(U, n), fill(W, m)
+    if not grid.symmetric:
+        return U, W
+    return jnp.concatenate([U, W], axis=1), jnp.concatenate([W, U], axis=1)
+
+
+def _like(tree: PyTree, example: PyTree) -> PyTree:
+    return jax.tree.map(lambda a, b: a.astype(b.dtype), tree, example)
