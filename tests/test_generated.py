@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import gpkit as gp
 from gpkit import GPRegressor
+from gpkit.data.moments import moments, standardised
 from gpkit.kernels import Columns, parse
 
 BASES = (
@@ -32,13 +33,13 @@ def tables(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     X = rng.normal(size=(ROWS, COLUMNS))
     y = rng.normal(size=ROWS)
-    for change in draw(st.lists(st.sampled_from(sorted(CHANGES)), max_size=4)):
+    for change in draw(st.lists(st.sampled_from(sorted(CHANGES)), max_size=4, unique=True)):
         X, y = CHANGES[change](rng, X, y)
     return X, y
 
 
 def exponent(rng):
-    return 10.0 ** rng.uniform(-250, 250)
+    return 10.0 ** rng.uniform(-150, 150)
 
 
 CHANGES = {
@@ -96,8 +97,7 @@ def test_fits_of_generated_tables_are_finite_or_refused(table, kernel, restart):
             told["refused"] += 1
             return
     told["fitted"] += 1
-    middle = X.mean(axis=0) if np.all(np.isfinite(X.sum(axis=0))) else X[0]
-    new = np.stack([X[0], 0.5 * X[1] + 0.5 * X[2], middle])
+    new = np.stack([X[0], 0.5 * X[1] + 0.5 * X[2], X[3]])
     mean, std = found.predict(new, return_std=True)
     assert np.all(np.isfinite(mean)), (kernel, found.result_.status)
     assert np.all(np.isfinite(std) & (std >= 0)), (kernel, found.result_.status)
@@ -121,10 +121,11 @@ def slopes(params, rest, X, y):
 @given(tables(), kernels, st.floats(-4, 4), st.floats(-6, 1))
 def test_gradients_of_generated_kernels_are_numbers(table, expression, stretch, noise):
     X, y = table
-    Z = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
+    found = [moments(column) for column in X.T]
+    Z = np.stack(
+        [standardised(x, m.offset, m.scale) for x, m in zip(X.T, found, strict=True)], axis=1
+    )
     z = y / max(1e-300, np.abs(y).max())
-    if not np.all(np.isfinite(Z)):
-        return
     kernel = parse(expression, Columns.plain(COLUMNS))
     # Parameters far from where they start, the same for all.
     model = gp.GP(kernel, gp.means.Constant(0.0), gp.noise.Gaussian(float(10.0**noise)))

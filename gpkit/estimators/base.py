@@ -198,8 +198,8 @@ def written_kernel(kernel: AbstractKernel, columns: Columns) -> str:
 
 
 def warn_of(status: Status, name: str) -> None:
-    """A ConvergenceWarning with advice for every status that needs attention."""
-    quiet = (Status.SUCCESS, Status.LINE_SEARCH_FAILED, Status.EARLY_BREAKDOWN)
+    """A ConvergenceWarning with advice, unless the status means exact or met."""
+    quiet = (Status.SUCCESS, Status.EARLY_BREAKDOWN)
     if status not in quiet:
         warnings.warn(
             f"{name}: {status.name.lower().replace('_', ' ')}. {status.advice}",

@@ -68,7 +68,8 @@ def run(
     """Minimise from one start until the value settles; the best point seen is kept.
 
     Stops when the value has changed by less than `tol` nats over five steps, after
-    `max_steps`, on a failed line search, when it is hopelessly behind `rival` (the best
+    `max_steps`, on a failed line search (SUCCESS where the step before it changed the value by
+    less than `tol`), when it is hopelessly behind `rival` (the best
     value of earlier runs; status ABANDONED), or on Ctrl-C (status INTERRUPTED).
     """
     steps = lbfgs_steps if optimizer == "lbfgs" else _optax_steps(optimizer)
@@ -88,7 +89,10 @@ def run(
         for number in range(1, max_steps + 1):
             outcome = next(stream)
             if isinstance(outcome, Status):
-                status = outcome
+                # No lower value, and the last step found next to none: met to the tolerance.
+                settled = len(values) > 1 and abs(values[-2] - values[-1]) < tol
+                failed = outcome == Status.LINE_SEARCH_FAILED
+                status = Status.SUCCESS if failed and settled else outcome
                 break
             if outcome.at.value < best.at.value:
                 best = outcome

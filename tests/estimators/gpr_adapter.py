@@ -37,7 +37,10 @@ def parameter(value, hyperparameter, factor=1.0):
         hyperparameter.bounds.min() * np.min(factor),
         hyperparameter.bounds.max() * np.max(factor),
     )
-    return Bounded(value, low, high) if np.isfinite([low, high]).all() else Positive(value)
+    if not np.isfinite([low, high]).all():
+        return Positive(value)
+    # They may start at a bound, we a hair inside.
+    return Bounded(np.clip(value, low * (1 + 1e-6), high * (1 - 1e-6)), low, high)
 
 
 def translate(kernel, unit=1.0) -> Part:

@@ -170,6 +170,17 @@ def test_a_gradient_that_leads_nowhere_is_said():
     assert flat.status == Status.SUCCESS
 
 
+def test_a_search_that_fails_where_the_value_has_settled_is_a_success():
+    # From its thirtieth evaluation on, a search sees nothing but NaN.
+    blind = lambda n, x, e: e._replace(value=np.nan) if n >= 30 else e  # noqa: E731
+    tight = minimise(problem(rosenbrock, START, blind), max_steps=60)
+    last = abs(tight.history.value[-2] - tight.history.value[-1])
+    loose_enough = 1.01 * last
+    loose = minimise(problem(rosenbrock, START, blind), tol=loose_enough, max_steps=60)
+    assert loose.status == Status.SUCCESS
+    assert tight.status == Status.LINE_SEARCH_FAILED
+
+
 def test_memory_is_cleared_once_when_a_direction_leads_nowhere():
     # A whole search sees nothing but NaN; the one after it, from a fresh memory, goes on.
     blind = lambda n, x, e: e._replace(value=np.nan) if 12 <= n < 32 else e  # noqa: E731
