@@ -216,6 +216,32 @@ def test_predict_without_out_prints_the_same_csv(fitted, tmp_path, table):
     assert len(printed.stdout.splitlines()) == 25
 
 
+def test_a_transform_of_the_target_and_a_checkpoint(tmp_path):
+    args = ["fit", "nile", "--kernel", "rbf", *FEW, "--json", "--quiet", "--split", "none"]
+    files = ["--out", tmp_path / "m.gpkit", "--checkpoint", tmp_path / "m.checkpoint"]
+    first = gpkit_run(*args, *files, "--target-transform", "log")
+    assert first.exit_code == 0, first.stderr
+    assert (tmp_path / "m.checkpoint").exists()
+    # The state that is kept is that of the end: nothing is fitted again.
+    again = gpkit_run(*args, *files, "--target-transform", "log")
+    evidence = [json.loads(r.stdout)["log_evidence"] for r in (first, again)]
+    assert evidence[0] == evidence[1]
+    # Another task does not go on from it.
+    other = gpkit_run(*args, *files)
+    assert other.exit_code == 2
+    assert other.stderr.splitlines()[-1].startswith("error: ")
+    printed = gpkit_run("predict", tmp_path / "m.gpkit", "nile", "--quiet")
+    found = pd.read_csv(io.StringIO(printed.stdout))
+    predictor = gpkit.io.load(tmp_path / "m.gpkit")
+    mean, _ = predictor.predict(load("nile").frame)
+    np.testing.assert_array_equal(found["volume_1e8_m3_mean"], mean)
+    # The interval is that of quantiles: not in the middle of it lies the mean.
+    lower, upper = predictor.quantiles(load("nile").frame, (0.05, 0.95)).T
+    np.testing.assert_array_equal(found["volume_1e8_m3_lower90"], lower)
+    np.testing.assert_array_equal(found["volume_1e8_m3_upper90"], upper)
+    assert np.all(upper + lower > 2 * mean)
+
+
 def test_ctrl_c_keeps_and_writes_what_is_finished(monkeypatch, tmp_path):
     @contextmanager
     def interrupting(*, quiet):

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import jax
 
@@ -42,14 +43,15 @@ def enable_compilation_cache() -> None:
     A folder that can't be made or written to means no cache, and no complaint. A cache that the
     user set up for JAX (JAX_COMPILATION_CACHE_DIR) stays, unless GPKIT_CACHE names another.
     """
-    if jax.config.jax_compilation_cache_dir and not os.environ.get("GPKIT_CACHE"):
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir and not os.environ.get("GPKIT_CACHE"):
         return
     folder = cache_folder(os.environ, sys.platform, _home())
     if folder is None or not _writable(Path(folder)):
         return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _home() -> str:

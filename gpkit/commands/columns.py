@@ -8,7 +8,7 @@ from rich.table import Table
 from gpkit.commands.opening import Opened
 from gpkit.commands.settings import Settings
 from gpkit.data import Column, Dataset, Kind, Schema
-from gpkit.data.kinds import kind_of
+from gpkit.data.kinds import column_of, kind_of
 
 # Longer tables show only the columns that something was done to.
 _MAX_SHOWN = 40
@@ -31,17 +31,23 @@ class ColumnRow(NamedTuple):
 def column_rows(opened: Opened, dataset: Dataset, settings: Settings) -> tuple[ColumnRow, ...]:
     """The inputs, the target, and what was left out, in this order."""
     rows = [_input(column, settings) for column in dataset.columns]
-    rows.append(ColumnRow(opened.target, str(kind_of(opened.frame[opened.target])), None, "target"))
+    rows.append(
+        ColumnRow(
+            opened.target, str(kind_of(column_of(opened.frame, opened.target))), None, "target"
+        )
+    )
     told = {row.name for row in rows}
     for name, reason in (*opened.dropped, *dataset.dropped):
         if name not in told:
             read = name in opened.frame.columns
-            kind = str(kind_of(opened.frame[name])) if read else ""
+            kind = str(kind_of(column_of(opened.frame, name))) if read else ""
             rows.append(ColumnRow(name, kind, None, f"left out: {reason}"))
             told.add(name)
     by = settings.split_column
     if by is not None and by not in told:
-        rows.append(ColumnRow(by, str(kind_of(opened.frame[by])), None, "divides the rows only"))
+        rows.append(
+            ColumnRow(by, str(kind_of(column_of(opened.frame, by))), None, "divides the rows only")
+        )
     return tuple(_remarked(row, opened.remarks.get(row.name, "")) for row in rows)
 
 

@@ -7,7 +7,7 @@ from gpkit.commands.opening import Opened
 from gpkit.commands.settings import Settings
 from gpkit.data import Dataset, Kind, Split, group_split, random_split, time_split
 from gpkit.data.dates import days
-from gpkit.data.kinds import kind_of
+from gpkit.data.kinds import column_of, kind_of
 
 _DEFAULT_FRACTION = 0.1
 
@@ -66,7 +66,7 @@ def _registered(splits: tuple[Split, ...], number: int) -> tuple[Split, str]:
 
 
 def _date_column(opened: Opened) -> str:
-    dates = [n for n in opened.frame.columns if kind_of(opened.frame[n]) is Kind.DATE]
+    dates = [n for n in opened.frame.columns if kind_of(column_of(opened.frame, n)) is Kind.DATE]
     if len(dates) == 1:
         return dates[0]
     found = f"several columns of dates ({', '.join(dates)})" if dates else "no column of dates"

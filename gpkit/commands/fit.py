@@ -25,7 +25,7 @@ def run(settings: Settings, *, kernel: str, out: str) -> int:
     path = prepare_file(out)
     announce(work, settings)
     regressor = GPRegressor(kernel, **options)
-    _fit(regressor, work, quiet=settings.quiet)
+    _fit(regressor, work, settings)
     seconds = {"fit": time.perf_counter() - clock}
     predictor = replace(regressor.predictor_, targets=(work.target,))
     scores = score_test(predictor, work)
@@ -47,15 +47,16 @@ def run(settings: Settings, *, kernel: str, out: str) -> int:
     remark(scores.notes if scores else ())
     note(f"wrote {path}")
     if status == Status.INTERRUPTED:
-        note("interrupted: the best state so far was kept")
+        further = f"; the same command goes on from {settings.checkpoint}"
+        note(f"interrupted: the best state so far was kept{further * bool(settings.checkpoint)}")
         return INTERRUPTED
     return 0
 
 
-def _fit(regressor: GPRegressor, work: Work, *, quiet: bool) -> None:
+def _fit(regressor: GPRegressor, work: Work, settings: Settings) -> None:
     enable_compilation_cache()
-    with watched(quiet=quiet) as progress:
-        regressor.fit(work.train.X, work.train.y, progress=progress)
+    with watched(quiet=settings.quiet) as progress:
+        regressor.fit(work.train.X, work.train.y, checkpoint=settings.checkpoint, progress=progress)
     status = regressor.result_.status
     if not status.usable:
         raise ValueError(f"the kernel could not be fitted ({status.name.lower()}): {status.advice}")

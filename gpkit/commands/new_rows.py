@@ -21,7 +21,9 @@ def _want(column: Column) -> Want:
         if all(isinstance(level, str) for level in column.levels):
             return "label"
         return "auto" if any(isinstance(level, bool) for level in column.levels) else "number"
-    return {Kind.NUMERIC: "number", Kind.DATE: "date"}.get(column.kind, "auto")
+    if column.kind is Kind.NUMERIC:
+        return "number"
+    return "date" if column.kind is Kind.DATE else "auto"
 
 
 def check_columns(needed: Sequence[str], known: Sequence[str]) -> None:

@@ -18,8 +18,9 @@ from gpkit.data import (
     open_table,
     survey,
 )
+from gpkit.data.cells import Want
 from gpkit.data.checking import check_names
-from gpkit.data.kinds import kind_of, text_names
+from gpkit.data.kinds import column_of, kind_of, text_names
 from gpkit.data.surveying import as_option
 
 _SHOWN = 8
@@ -63,7 +64,7 @@ def open_data(settings: Settings) -> Opened:
 def _open_file(settings: Settings) -> Opened:
     source = open_table(Path(settings.data), sep=settings.sep, decimal=settings.decimal)
     names = source.names
-    if len(names) < 2:
+    if len(names) == 1:
         raise ValueError(
             f"{settings.data!r} has the single column {names[0]!r}; inputs and a target are needed "
             "(if it has more, tell what is between them: --sep)"
@@ -71,7 +72,8 @@ def _open_file(settings: Settings) -> Opened:
     target, inputs, dropped = _columns(settings, names, names[-1], names)
     by = settings.split_column
     needed = [n for n in names if n in (target, by) or n in inputs]
-    typed = source.typed(needed, dict.fromkeys(settings.categorical or (), "code"))
+    wanted: dict[str, Want] = {name: "code" for name in settings.categorical or ()}
+    typed = source.typed(needed, wanted)
     return Opened(
         name=settings.data,
         frame=typed.frame,
@@ -120,14 +122,14 @@ def _columns(
 
 
 def _check_target(opened: Opened, settings: Settings) -> None:
-    series = opened.frame[opened.target]
+    series = column_of(opened.frame, opened.target)
     kind = kind_of(series)
     if kind not in (Kind.CATEGORY, Kind.DATE):
         return
     row = int(np.flatnonzero(series.notna())[0])
     holds = "text" if kind is Kind.CATEGORY else "dates"
     told = "" if settings.target else " (it is the last column; no --target was given)"
-    numeric = [n for n in opened.inputs if kind_of(opened.frame[n]) is Kind.NUMERIC]
+    numeric = [n for n in opened.inputs if kind_of(column_of(opened.frame, n)) is Kind.NUMERIC]
     listed = ", ".join(map(repr, numeric[:_SHOWN])) + (", ..." if len(numeric) > _SHOWN else "")
     raise ValueError(
         f"column {opened.target!r} is a target but holds {holds}, such as "

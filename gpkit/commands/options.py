@@ -111,6 +111,11 @@ _FIT = (
         default=None,
         help="Columns and target to mean 0, spread 1.",
     ),
+    click.option(
+        "--target-transform",
+        type=click.Choice(["none", "log", "log1p", "yeo-johnson"]),
+        help="Fit a transform of the target; predictions stay in its units.",
+    ),
     click.option("--seed", metavar="N", type=click.IntRange(0, 2**31 - 1), default=0, help="[0]"),
     click.option(
         "--restarts",
@@ -128,6 +133,11 @@ _FIT = (
         help="Predicted seconds above which a subset of rows is fitted [300]",
     ),
     click.option("--memory", metavar="SIZE", help="Memory for the covariance [4GB]"),
+    click.option(
+        "--checkpoint",
+        metavar="FILE",
+        help="Keep the state of the fit there: the same command goes on from it.",
+    ),
     DATA_DIR,
     click.option(
         "--config",

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,9 @@ from gpkit.data import Schema, is_file_name, open_table
 from gpkit.data import load as load_table
 from gpkit.io import load
 from gpkit.predictor import Predictor
+from gpkit.transformed import TransformedPredictor
 
-_LEVEL = 0.9
+_LEVELS = (0.05, 0.95)
 _SHOWN = 8
 
 
@@ -69,16 +69,18 @@ def _from_file(
     return frame, source.place, [name for name in source.names if name not in schema.names]
 
 
-def predictions(predictor: Predictor, frame: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
+def predictions(
+    predictor: Predictor | TransformedPredictor, frame: pd.DataFrame, usable: np.ndarray
+) -> pd.DataFrame:
     """Mean, standard deviation and 90% interval of a new observation, for each target.
 
     One row for each row of the frame; those that are not `usable` stay NaN.
     """
     mean, std = predictor.predict(frame[usable])
-    half = NormalDist().inv_cdf(0.5 * (1 + _LEVEL)) * std
+    lower, upper = np.moveaxis(predictor.quantiles(frame[usable], _LEVELS), -1, 0)
     columns = {}
     for j, target in enumerate(predictor.targets):
-        views = {"mean": mean, "std": std, "lower90": mean - half, "upper90": mean + half}
+        views = {"mean": mean, "std": std, "lower90": lower, "upper90": upper}
         for view, values in views.items():
             column = np.full(len(frame), np.nan)
             column[usable] = values.reshape(len(values), -1)[:, j]

@@ -56,6 +56,8 @@ def estimator_options(settings: Settings) -> dict[str, Any]:
         "budget": settings.budget,
     }
     options = {name: value for name, value in asked.items() if value is not None}
+    if settings.target_transform not in (None, "none"):
+        options["target_transform"] = settings.target_transform
     if settings.prior is not None:
         options["prior"] = None if settings.prior == "none" else settings.prior
     if settings.optimizer is not None:

@@ -30,7 +30,7 @@ def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: s
     folder = None if out is None else prepare_folder(out)
     announce(work, settings)
     selector = GPSelector(list(candidates) or None, criterion, **options)
-    _fit(selector, work, quiet=settings.quiet)
+    _fit(selector, work, settings)
     comparison = selector.comparison_
     seconds = {"fit": time.perf_counter() - clock}
     predictor = replace(selector.predictor_, targets=(work.target,))
@@ -51,13 +51,17 @@ def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: s
     if folder is not None:
         _write(folder, comparison, predictor, summary)
         note(f"wrote {folder}: model.gpkit, comparison.csv, summary.json")
-    return INTERRUPTED if _interrupted(comparison) else 0
+    if not _interrupted(comparison):
+        return 0
+    if settings.checkpoint:
+        note(f"interrupted: the same command goes on from {settings.checkpoint}")
+    return INTERRUPTED
 
 
-def _fit(selector: GPSelector, work: Work, *, quiet: bool) -> None:
+def _fit(selector: GPSelector, work: Work, settings: Settings) -> None:
     enable_compilation_cache()
-    with watched(quiet=quiet) as progress:
-        selector.fit(work.train.X, work.train.y, progress=progress)
+    with watched(quiet=settings.quiet) as progress:
+        selector.fit(work.train.X, work.train.y, checkpoint=settings.checkpoint, progress=progress)
     if selector.comparison_.differences[0].decision == "failed":
         status = selector.comparison_.best_.status
         raise ValueError(f"no candidate could be fitted ({status.name.lower()}): {status.advice}")

@@ -25,11 +25,13 @@ class Settings(NamedTuple):
     prior: str | None
     optimizer: str | None
     standardize: bool | None
+    target_transform: str | None
     seed: int
     restarts: int | None
     max_steps: int | None
     budget: float | None
     memory: str | None
+    checkpoint: str | None
     data_dir: str | None
     as_json: bool
     quiet: bool

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -18,6 +19,9 @@ from gpkit.results import Event, Progress, silent
 
 _PIPE_WIDTH = 80
 _NAME_WIDTH = 24
+_WRAP: Any = {
+    "subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False
+}  # fmt: skip
 
 
 def output() -> Console:
@@ -46,7 +50,11 @@ def messages() -> Console:
 
 
 def note(text: str) -> None:
-    """One remark on standard error, never cut or wrapped."""
+    """One remark on standard error, never cut; on a terminal, lines end between words."""
+    if sys.stderr.isatty():
+        width = messages().width
+        lines = (textwrap.wrap(line, width, **_WRAP) or [""] for line in text.splitlines() or [""])
+        text = "\n".join(line for wrapped in lines for line in wrapped)
     print(text, file=sys.stderr)
 
 

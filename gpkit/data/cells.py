@@ -151,13 +151,13 @@ def _dates(cells: Cells, present: np.ndarray) -> Typed | None:
     present = present & np.array([text not in _MISSING_NUMBER for text in cells.values])
     rows = np.flatnonzero(present)
     try:
-        dates = parse_dates([cells.values[i] for i in rows])
+        dates = parse_dates([cells.values[int(i)] for i in rows])
     except AmbiguousDates as error:
         raise ValueError(f"column {cells.name!r}: {error}") from None
     if dates is None:
         return None
     if dates.isna().any():
-        first = rows[int(np.flatnonzero(dates.isna())[0])]
+        first = int(rows[np.flatnonzero(dates.isna())[0]])
         raise ValueError(
             f"{cells.at(first)} is no date written like the others; correct it, leave the cell "
             "empty, or leave the column out (--drop)"
@@ -195,7 +195,7 @@ def _read(cells: Cells, mark: str) -> _Numbers:
     found = [_number(texts[i], mark) for i in rows]
     values[rows] = [math.nan if value is None else value for value in found]
     bad[rows] = [value is None for value in found]
-    grouped = next((i for i in rows if _PATTERNS[mark][1].fullmatch(texts[i])), None)
+    grouped = next((int(i) for i in rows if _PATTERNS[mark][1].fullmatch(texts[i])), None)
     written_whole = not any(set(texts[i]) & {mark, "e", "E"} for i in rows)
     whole = written_whole and bool(np.all(np.isfinite(values[rows])))
     remarks = [f"{affix!r} cut off"] if affix else []
@@ -281,7 +281,7 @@ def _labels(texts: Sequence[str], present: np.ndarray) -> Typed:
 
 def _gaps(texts: Sequence[str], present: np.ndarray) -> str:
     """How many cells are missing, and as what they are written."""
-    gone = [texts[i] for i in np.flatnonzero(~present)]
+    gone = [text for text, there in zip(texts, present, strict=True) if not there]
     written = [text for text in dict.fromkeys(gone) if text]
     if not gone:
         return ""

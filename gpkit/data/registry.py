@@ -83,6 +83,7 @@ def load(name_or_path: str | Path, *, data_dir: str | Path | None = None) -> Loa
     """
     if is_file_name(name_or_path):
         return _load_file(Path(name_or_path))
+    name_or_path = str(name_or_path)
     if name_or_path not in _BY_NAME:
         close = difflib.get_close_matches(name_or_path, names(), n=1)
         hint = f"did you mean {close[0]!r}?" if close else "gpkit datasets lists them"

@@ -26,6 +26,8 @@ def test_what_was_asked_for_arrives(settings):
                 "standardize": False, "budget": 5.0, "memory": "1GB"}  # fmt: skip
     assert {name: found[name] for name in expected} == expected
     assert estimator_options(settings("nile", prior="default"))["prior"] == "default"
+    assert estimator_options(settings("nile", target_transform="log"))["target_transform"] == "log"
+    assert "target_transform" not in estimator_options(settings("nile", target_transform="none"))
 
 
 @pytest.mark.parametrize("text", ["adam", "adam(0.05)", "sgd( 1e-3 )", "rmsprop"])

@@ -1,6 +1,7 @@
 """What goes to which stream, with and without a terminal."""
 
 import io
+import json
 import sys
 import warnings
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from gpkit.commands.terminal import note, output, show, watched
+from gpkit.commands.terminal import messages, note, output, print_json, show, watched
 from gpkit.results import Event, silent
 
 ESCAPE = "\x1b"
@@ -68,10 +69,39 @@ def test_a_pipe_gets_plain_text_without_trailing_spaces(table, capsys, monkeypat
     assert output().width == 80
 
 
+def test_a_table_may_go_to_standard_error(table, capsys):
+    show(table, messages())
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[1].split() == ["nile", "a", "river"]
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("utf-8", "größe"), ("cp437", "gr\\u00f6\\u00dfe")])
+def test_json_is_json_in_any_encoding(monkeypatch, encoding, text):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    print_json({"name": "größe"})
+    stream.flush()
+    written = stream.buffer.getvalue().decode(encoding)
+    assert text in written
+    assert json.loads(written) == {"name": "größe"}
+
+
 def test_notes_go_to_standard_error(capsys):
     note("a" * 200)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "a" * 200 + "\n")
+
+
+def test_on_a_terminal_notes_end_lines_between_words(terminal):
+    _, stderr = terminal()
+    note("note: " + "some words and " * 12 + "a" * 90)
+    note("")
+    lines = stderr.getvalue().splitlines()
+    assert [len(line) <= 80 for line in lines] == [True, True, True, False, True]
+    assert lines[1].startswith("  ")
+    assert lines[3].strip() == "a" * 90
+    assert lines[4] == ""
 
 
 def test_words_of_the_library_go_to_standard_error_and_warnings_become_notes(capsys):
