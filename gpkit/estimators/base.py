@@ -118,7 +118,8 @@ class AbstractGPEstimator(RegressorMixin, BaseEstimator):
                 '"matern32(lengthscale=2)"], "optimizer": [None]}), where optimizer=None keeps '
                 "the values as written"
             )
-        return BaseEstimator.set_params(self, **params)
+        BaseEstimator.set_params(self, **params)
+        return self
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -32,7 +32,7 @@ def _(predictor: Any, table: Any, y: np.ndarray) -> np.ndarray:
 def _(predictor: MixturePredictor, table: Any, y: np.ndarray) -> np.ndarray:
     parts = [log_density(gaussian_view(p, table), y) for p in predictor.predictors]
     weights = np.log(predictor.weights).reshape(-1, *(1,) * y.ndim)
-    return logsumexp(np.stack(parts) + weights, axis=0)
+    return np.asarray(logsumexp(np.stack(parts) + weights, axis=0))
 
 
 @log_densities.register
