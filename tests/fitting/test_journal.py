@@ -177,7 +177,10 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_a_place_that_can_not_be_written_is_told_before_anything_is_computed(tmp_path, monkeypatch):
+    evaluated = []
+
     def evaluate(*_args):
+        evaluated.append(1)
         raise AssertionError("evaluated")
 
     monkeypatch.setattr("gpkit.fitting.problem.evaluate_in_stages", evaluate)
@@ -192,6 +195,7 @@ def test_a_place_that_can_not_be_written_is_told_before_anything_is_computed(tmp
     monkeypatch.setattr(container, "_temporary", refuse)
     with pytest.raises(OSError, match="choose a folder that is not read-only"):
         gp.fit(model(), X, Y, checkpoint=tmp_path / "fit", **OPTIONS)
+    assert evaluated == []
 
 
 def test_a_disk_that_fills_up_is_told_and_loses_nothing(tmp_path, monkeypatch, whole):
