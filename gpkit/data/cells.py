@@ -3,8 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from itertools import islice
+from itertools import compress, islice
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _AFFIX = re.compile(r"(?P<before>[$€£¥]?)\s*(?P<number>[^$€£¥%]*?)\s*(?P<after>[$€£¥%]?)")
 _LEADING_ZERO = re.compile(r"0\d+")
 _OTHER = {".": ",", ",": "."}
+_BOOLEANS = frozenset({"true", "false"})
 _SIGNS = frozenset("$€£¥%")
 _VOTES = 100
 
@@ -101,7 +101,7 @@ def type_cells(cells: Cells, want: Want = "auto") -> Typed:
         return _labels(texts, present)
     if not present.any():
         return Typed(pd.Series(np.full(len(texts), np.nan)), "no values")
-    if want == "auto" and {texts[i].lower() for i in np.flatnonzero(present)} <= {"true", "false"}:
+    if want == "auto" and all(text.lower() in _BOOLEANS for text in compress(texts, present)):
         return _booleans(texts, present)
     if want == "date":
         return _all_dates(cells, present)
@@ -190,33 +190,40 @@ class _Numbers(NamedTuple):
 def _read(cells: Cells, mark: str) -> _Numbers:
     texts, affix = _without_affix(cells.values)
     present = np.array([text not in _MISSING_NUMBER for text in texts])
-    rows = np.flatnonzero(present)
+    there = list(compress(texts, present))
+    plain = _plain(there) if mark == "." else None
+    read = np.array([_number(text, mark) for text in there]) if plain is None else plain
     values, bad = np.full(len(texts), np.nan), np.zeros(len(texts), bool)
-    found = [_number(texts[i], mark) for i in rows]
-    values[rows] = [math.nan if value is None else value for value in found]
-    bad[rows] = [value is None for value in found]
-    grouped = next((int(i) for i in rows if _PATTERNS[mark][1].fullmatch(texts[i])), None)
-    written_whole = not any(set(texts[i]) & {mark, "e", "E"} for i in rows)
-    whole = written_whole and bool(np.all(np.isfinite(values[rows])))
+    values[present], bad[present] = read, np.isnan(read)
     remarks = [f"{affix!r} cut off"] if affix else []
-    if grouped is not None:
-        remarks.append(f"{texts[grouped]} read as {values[grouped]:.15g}")
+    grouped = _PATTERNS[mark][1].fullmatch
+    example = next(filter(grouped, there), None) if plain is None else None
+    if example is not None:
+        remarks.append(f"{example} read as {_number(example, mark):.15g}")
+    written_whole = not any(sign in "".join(there) for sign in (mark, "e", "E"))
+    whole = written_whole and bool(np.all(np.isfinite(read)))
     return _Numbers(values, texts, present, bad, whole, tuple(remarks))
 
 
-def _number(text: str, mark: str) -> float | None:
+def _plain(texts: Sequence[str]) -> np.ndarray | None:
+    """Numbers that need no care, all at once; None where some do."""
+    try:
+        values = np.array(list(map(float, texts)))
+    except ValueError:
+        return None
+    # Python takes 1_000 for a number, and "-nan".
+    return None if np.isnan(values).any() or "_" in "".join(texts) else values
+
+
+def _number(text: str, mark: str) -> float:
+    """One cell, NaN where it is no number."""
     plain, grouped = _PATTERNS[mark]
-    # Most cells are plain; Python's own reading takes 1_000 for a number.
-    if mark == "." and "_" not in text:
-        with suppress(ValueError):
-            value = float(text)
-            return None if math.isnan(value) else value
     text = text.replace("\u2212", "-")
     if plain.fullmatch(text):
         return float(text.replace(mark, "."))
     if match := grouped.fullmatch(text):
         return float(text.replace(match["mark"], "").replace(mark, "."))
-    return float(text) if _INFINITE.fullmatch(text) else None
+    return float(text) if _INFINITE.fullmatch(text) else math.nan
 
 
 def _without_affix(texts: Sequence[str]) -> tuple[list[str], str]:
@@ -233,8 +240,8 @@ def _without_affix(texts: Sequence[str]) -> tuple[list[str], str]:
 
 def _leading_zeros(numbers: _Numbers, usable: np.ndarray) -> bool:
     """Whether some cells have leading zeros and all are whole: labels such as 00123."""
-    cells = [numbers.texts[i] for i in np.flatnonzero(usable)]
-    return any(_LEADING_ZERO.fullmatch(cell) for cell in cells) and all(map(str.isdigit, cells))
+    cells = list(compress(numbers.texts, usable))
+    return any(c[0] == "0" and len(c) > 1 for c in cells) and all(map(str.isdigit, cells))
 
 
 def _numbers(cells: Cells, numbers: _Numbers, want: Want) -> Typed:
@@ -253,9 +260,9 @@ def _check_thousands(cells: Cells, numbers: _Numbers) -> None:
     """Refuse 1,200 (or 1.200) where nothing tells whether its mark is a decimal mark."""
     # In files separated by commas, a comma within a number was put in quotes on purpose.
     marks = {",": "", ";": ",."}.get(cells.separator, ",")
-    texts = [numbers.texts[row] for row in np.flatnonzero(numbers.present)]
-    if cells.decimal is not None or any(map(_LEADING_ZERO.match, texts)):
+    if cells.decimal is not None:
         return
+    texts = list(compress(numbers.texts, numbers.present))
     for mark in marks:
         like_thousands = _PATTERNS[_OTHER[mark]][1]
         for text in texts:
