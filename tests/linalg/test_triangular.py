@@ -9,6 +9,8 @@ from gpkit.linalg import sum_log_diagonal, syrk, trmm, trsm
 
 RNG = np.random.default_rng(0)
 SIDES = [(side, trans) for side in ("left", "right") for trans in ("N", "T")]
+# Second derivatives of one case by default, of the others when there is time.
+SECOND = [pytest.param(*each, marks=[pytest.mark.slow] * (i > 0)) for i, each in enumerate(SIDES)]
 
 
 def triangle(n, dtype=np.float64, seed=0):
@@ -65,7 +67,7 @@ def reference(name):
 
 
 @pytest.mark.parametrize("name", ["trmm", "trsm"])
-@pytest.mark.parametrize(("side", "trans"), SIDES)
+@pytest.mark.parametrize(("side", "trans"), SECOND)
 def test_gradients_and_hessians_of_dense_operations(name, side, trans):
     factor, b = jnp.asarray(triangle(3)), jnp.asarray(operand(3, side))
     operator = {"trmm": trmm, "trsm": trsm}[name]
