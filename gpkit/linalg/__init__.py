@@ -16,6 +16,9 @@ from gpkit.linalg.funm import MatrixFunction as MatrixFunction
 from gpkit.linalg.funm import expm_multiply as expm_multiply
 from gpkit.linalg.funm import funm_arnoldi as funm_arnoldi
 from gpkit.linalg.funm import funm_lanczos as funm_lanczos
+from gpkit.linalg.funm_checkpointed import (
+    funm_lanczos_checkpointed as funm_lanczos_checkpointed,
+)
 from gpkit.linalg.funm_quadratic import funm_quadratic as funm_quadratic
 from gpkit.linalg.implicit import with_stored_gradient as with_stored_gradient
 from gpkit.linalg.inverse import spd_inverse as spd_inverse

@@ -49,21 +49,17 @@ def lanczos_checkpointed(
     **Raises:** as `lanczos`, and `ValueError` for segment < 1.
     """
     flat = krylov.flatten_square(matvec, v, params)
-    depth = krylov.check_depth(depth, flat.vector.size)
-    segment = math.ceil(math.sqrt(2 * depth)) if segment is None else segment
-    if segment < 1:
-        raise ValueError(f"segment must be at least 1, got {segment}")
-    plan = _Plan.of(depth, segment)
+    plan = Plan.of(krylov.check_depth(depth, flat.vector.size), segment)
     run = with_adjoint(
-        partial(_forward, flat.apply, plan),
-        partial(_tangent, flat.apply, plan),
-        partial(_adjoint, flat.apply, plan),
+        partial(forward, flat.apply, plan),
+        lambda args, out, dargs: tangent(flat.apply, plan, args, out, dargs)[0],
+        partial(adjoint, flat.apply, plan),
     )
     steps = run(flat.operands, flat.vector).steps
     return steps._replace(residual=flat.unravel(steps.residual))
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """`count` segments of `length` steps, and a last one of `rest` >= 1 steps."""
 
     length: int
@@ -71,7 +67,10 @@ class _Plan(NamedTuple):
     rest: int
 
     @classmethod
-    def of(cls, depth: int, length: int) -> "_Plan":
+    def of(cls, depth: int, length: int | None) -> "Plan":
+        length = math.ceil(math.sqrt(2 * depth)) if length is None else length
+        if length < 1:
+            raise ValueError(f"segment must be at least 1, got {length}")
         count = (depth - 1) // length
         return cls(length, count, depth - count * length)
 
@@ -85,7 +84,7 @@ class _Plan(NamedTuple):
         return self.length * jnp.arange(self.count)
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """The decomposition, and (q_{k-1}, q_k) at the first step k of each segment."""
 
     steps: Lanczos
@@ -93,7 +92,7 @@ class _Kept(NamedTuple):
     last_pair: tuple[Array, Array]
 
 
-def _walk(step: Callable, state: tuple, plan: _Plan) -> tuple[tuple, tuple, tuple, tuple]:
+def _walk(step: Callable, state: tuple, plan: Plan) -> tuple[tuple, tuple, tuple, tuple]:
     """Run `step` over all steps: last state, states at the starts of segments, outputs."""
 
     def through(length: int, state: tuple, first: Array | int) -> tuple[tuple, tuple]:
@@ -106,7 +105,7 @@ def _walk(step: Callable, state: tuple, plan: _Plan) -> tuple[tuple, tuple, tupl
     return end, starts, last_start, outputs
 
 
-def _forward(apply: Callable, plan: _Plan, operands: PyTree, v: Array) -> _Kept:
+def forward(apply: Callable, plan: Plan, operands: PyTree, v: Array) -> Kept:
     _, norm, q = krylov.normalise(v, jnp.zeros_like(v.real[0]))
 
     def step(carry: tuple, _: Array) -> tuple[tuple, tuple]:
@@ -125,7 +124,51 @@ def _forward(apply: Callable, plan: _Plan, operands: PyTree, v: Array) -> _Kept:
     num_steps = jnp.where(norm == 0, 0, 1 + jnp.sum(lengths[:-1] != 0)).astype(jnp.int32)
     status = krylov.outcome(num_steps, plan.depth, diagonal, lengths, norm)
     steps = Lanczos(None, diagonal, lengths[:-1], end[-1], norm, num_steps, status)
-    return _Kept(steps, starts[:2], last_start[:2])
+    return Kept(steps, starts[:2], last_start[:2])
+
+
+def combination(
+    apply: Callable, operands: PyTree, v: Array, steps: Lanczos, weights: Array
+) -> Array:
+    """sum_k weights_k q_k: the vectors again, none kept."""
+    lengths = _lengths(steps)
+
+    def step(carry: tuple, k: Array) -> tuple[tuple, None]:
+        total, q_before, q = carry
+        q_after = _following(apply, operands, steps, lengths, k, q_before, q)
+        return (total + weights[k] * q, q, q_after), None
+
+    first = v * krylov.reciprocal(steps.norm)
+    start = (jnp.zeros_like(weights[0] * v), jnp.zeros_like(v), first)
+    (total, *_), _ = jax.lax.scan(step, start, jnp.arange(steps.diagonal.size))
+    return total
+
+
+def projections(apply: Callable, operands: PyTree, v: Array, steps: Lanczos, x: Array) -> Array:
+    """q_k . x for every k, without conjugation: the vectors again, none kept."""
+    lengths = _lengths(steps)
+
+    def step(carry: tuple, k: Array) -> tuple[tuple, Array]:
+        q_before, q = carry
+        return (q, _following(apply, operands, steps, lengths, k, q_before, q)), jnp.sum(q * x)
+
+    first = v * krylov.reciprocal(steps.norm)
+    depth = steps.diagonal.size
+    return jax.lax.scan(step, (jnp.zeros_like(v), first), jnp.arange(depth))[1]
+
+
+def _following(
+    apply: Callable,
+    operands: PyTree,
+    steps: Lanczos,
+    lengths: Array,
+    k: Array,
+    q_before: Array,
+    q: Array,
+) -> Array:
+    """q_{k+1} from the two before it and the known coefficients; zero after the end."""
+    u = apply(operands, q) - steps.diagonal[k] * q - lengths[k] * (k > 0) * q_before
+    return u * krylov.reciprocal(lengths[k + 1])
 
 
 def _lengths(steps: Lanczos) -> Array:
@@ -133,8 +176,15 @@ def _lengths(steps: Lanczos) -> Array:
     return jnp.concatenate([steps.norm[None], steps.offdiagonal, jnp.zeros_like(steps.norm)[None]])
 
 
-def _tangent(apply: Callable, plan: _Plan, args: tuple, out: _Kept, dargs: tuple) -> _Kept:
-    """Basis and derivative side by side."""
+def tangent(
+    apply: Callable,
+    plan: Plan,
+    args: tuple,
+    out: Kept,
+    dargs: tuple,
+    weights: Array | None = None,
+) -> tuple[Kept, Array]:
+    """Basis and derivative side by side; also sum_k weights_k dq_k, zero without weights."""
     (operands, v), (doperands, dv), steps = args, dargs, out.steps
     lengths, alive = _lengths(steps), jnp.any(steps.residual != 0)
     dv = jnp.zeros_like(v) if dv is None else dv
@@ -142,7 +192,8 @@ def _tangent(apply: Callable, plan: _Plan, args: tuple, out: _Kept, dargs: tuple
     dnorm, dq = krylov.normalise_tangent(dv, steps.norm, q)
 
     def step(carry: tuple, k: Array) -> tuple[tuple, tuple]:
-        dq_before, dq, q_before, q, dbeta_before, _ = carry
+        dq_before, dq, q_before, q, dbeta_before, _, total = carry
+        total = total if weights is None else total + weights[k] * dq
         alpha, before, after = steps.diagonal[k], lengths[k] * (k > 0), lengths[k + 1]
         image = apply(operands, q)
         dimage = pushforward(apply, (operands, q), (doperands, dq))
@@ -150,20 +201,29 @@ def _tangent(apply: Callable, plan: _Plan, args: tuple, out: _Kept, dargs: tuple
         du = dimage - dalpha * q - alpha * dq - dbeta_before * q_before - before * dq_before
         q_after = (image - alpha * q - before * q_before) * krylov.reciprocal(after)
         dbeta, dq_after = krylov.normalise_tangent(du, after, q_after)
-        return (dq, dq_after, q, q_after, dbeta, du), (dalpha, dbeta)
+        return (dq, dq_after, q, q_after, dbeta, du, total), (dalpha, dbeta)
 
     nothing = jnp.zeros_like(v)
-    start = (nothing, dq, nothing, q, jnp.zeros_like(dnorm), nothing)
+    total = nothing if weights is None else jnp.zeros_like(weights[0] * v)
+    start = (nothing, dq, nothing, q, jnp.zeros_like(dnorm), nothing, total)
     end, starts, last_start, (ddiagonal, dlengths) = _walk(step, start, plan)
-    dresidual = jnp.where(alive, end[-1], 0)
+    dresidual = jnp.where(alive, end[-2], 0)
     dsteps = Lanczos(None, ddiagonal, dlengths[:-1], dresidual, dnorm, None, None)
-    return _Kept(dsteps, starts[:2], last_start[:2])
+    return Kept(dsteps, starts[:2], last_start[:2]), end[-1]
 
 
-def _adjoint(
-    apply: Callable, plan: _Plan, args: tuple, out: _Kept, cotangent: _Kept
+def adjoint(
+    apply: Callable,
+    plan: Plan,
+    args: tuple,
+    out: Kept,
+    cotangent: Kept,
+    row: Callable[[Array], Array] = lambda k: 0,
 ) -> tuple[PyTree, Array]:
-    """Transpose of `_tangent`, segment by segment from the last."""
+    """Transpose of `tangent`, segment by segment from the last.
+
+    `row(k)` is the conjugated cotangent of q_k, where the basis is used as well.
+    """
     (operands, v), steps = args, out.steps
     g_residual, g_norm, g_diagonal, g_offdiagonal = krylov.conjugated(
         cotangent.steps, steps, ("residual", "norm", "diagonal", "offdiagonal")
@@ -173,9 +233,8 @@ def _adjoint(
 
     def again(rows: Array, first: Array, i: Array) -> Array:
         """Row i + 2 of a segment from the two before it."""
-        k, q = first + i, rows[i + 1]
-        u = apply(operands, q) - steps.diagonal[k] * q - lengths[k] * (k > 0) * rows[i]
-        return rows.at[i + 2].set(u * krylov.reciprocal(lengths[k + 1]))
+        following = _following(apply, operands, steps, lengths, first + i, rows[i], rows[i + 1])
+        return rows.at[i + 2].set(following)
 
     def step(rows: Array, first: Array, carry: tuple, inputs: tuple) -> tuple[tuple, None]:
         (g_u, g_u_after, u, g_operands), (i, g_extra) = carry, inputs
@@ -184,7 +243,7 @@ def _adjoint(
         g_alpha = g_diagonal[k] - krylov.inner(q, g_u)
         more, g_q = krylov.adjoint_product(apply, operands, q, g_u + g_alpha * q)
         g_q = g_q + g_alpha * (alpha * q + before * q_before + u)
-        g_q = g_q - alpha * g_u - lengths[k + 1] * g_u_after
+        g_q = g_q - alpha * g_u - lengths[k + 1] * g_u_after + row(k)
         g_q = g_q if g_extra is None else g_q + g_extra
         g_before = g_lengths[k] - krylov.inner(q_before, g_u) * (k > 0)
         g_next = krylov.normalise_adjoint(g_before, g_q, lengths[k], q)
@@ -208,7 +267,7 @@ def _adjoint(
     return carry[-1], carry[0].conj()
 
 
-def _extra(plan: _Plan, cotangent: _Kept, out: _Kept) -> tuple[Array | None, Array | None]:
+def _extra(plan: Plan, cotangent: Kept, out: Kept) -> tuple[Array | None, Array | None]:
     """Cotangents of the kept vectors, by step, for the last segment and for the full ones.
 
     They are present in second derivatives only; a pair holds the first vector of its

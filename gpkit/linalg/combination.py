@@ -70,7 +70,7 @@ def _adjoint(
     g_weights = steps.basis @ g_value
     g_weights = g_weights if jnp.iscomplexobj(weights) else g_weights.real
     g_captured, g_small = pullback(coefficients, small, (g_weights, jnp.zeros_like(figure)))
-    g_steps = jax.tree.map(_sum, g_steps, g_small, is_leaf=lambda x: x is None)
+    g_steps = jax.tree.map(krylov.plus, g_steps, g_small, is_leaf=lambda x: x is None)
     rows = _Rows(g_steps.basis, weights, g_value, real=jnp.isrealobj(steps.basis))
     return *maps.adjoint((operands, v), steps, g_steps._replace(basis=rows)), g_captured
 
@@ -89,7 +89,3 @@ class _Rows:
 
 def _small(steps: Any) -> Any:
     return steps._replace(basis=None, residual=None)
-
-
-def _sum(a: Array | None, b: Array | None) -> Array | None:
-    return b if a is None else a if b is None else a + b

@@ -72,10 +72,10 @@ def funm_lanczos(
     pure, captured = hoist(f, flat.vector.real)
     value, steps, _ = combine(
         lanczos_maps(flat.apply, depth, full),
-        partial(_hermitian_coefficients, pure),
+        partial(hermitian_coefficients, pure),
         (flat.operands, flat.vector, captured),
     )
-    return _result(flat, value, steps)
+    return applied(flat, value, steps)
 
 
 def funm_arnoldi(
@@ -111,7 +111,7 @@ def funm_arnoldi(
         (flat.operands, flat.vector, captured),
     )
     limit = jnp.finfo(flat.vector.dtype).eps ** -0.5
-    result = _result(flat, value, steps)
+    result = applied(flat, value, steps)
     defective = jnp.where(condition > limit, Status.BREAKDOWN, Status.SUCCESS)
     return result._replace(status=worst(result.status, defective))
 
@@ -152,7 +152,8 @@ def expm_multiply(
     return MatrixFunction(flat.unravel(value), jnp.sum(num_steps), worst(status))
 
 
-def _result(flat: krylov.FlatOperator, value: Array, steps: Lanczos | Arnoldi) -> MatrixFunction:
+def applied(flat: krylov.FlatOperator, value: Array, steps: Lanczos | Arnoldi) -> MatrixFunction:
+    """The value in the structure of the user's vector, with its status."""
     unravelled = flat.unravel(value) if value.dtype == flat.vector.dtype else value
     return MatrixFunction(unravelled, steps.num_steps, _status(value, steps))
 
@@ -165,7 +166,8 @@ def _status(value: Array, steps: Lanczos | Arnoldi) -> Int[Array, ""]:
 # Coefficients of f(A) v in the basis, and a figure of merit of the small problem.
 
 
-def _hermitian_coefficients(f: Callable, captured: list, steps: Lanczos) -> tuple[Array, Array]:
+def hermitian_coefficients(f: Callable, captured: list, steps: Lanczos) -> tuple[Array, Array]:
+    """|v| f(T) e_1."""
     dense = hermitian_function(partial(f, captured), filled(steps))
     return steps.norm * dense[:, 0], jnp.ones_like(steps.norm)
 

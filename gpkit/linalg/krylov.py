@@ -118,6 +118,11 @@ def add(a: PyTree, b: PyTree) -> PyTree:
     return jax.tree.map(jnp.add, a, b)
 
 
+def plus(a: Array | None, b: Array | None) -> Array | None:
+    """a + b, where ``None`` is a known zero."""
+    return b if a is None else a if b is None else a + b
+
+
 def conjugated(cotangent: Any, out: Any, names: tuple[str, ...]) -> tuple[Array, ...]:
     """The named cotangents, conjugated; zeros where they are ``None``."""
     pairs = [(getattr(cotangent, name), getattr(out, name)) for name in names]
