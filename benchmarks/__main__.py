@@ -10,9 +10,14 @@ from pathlib import Path
 
 from benchmarks.machine import ROOT, load_average
 from benchmarks.registry import METHODS
-from benchmarks.suites import dense, small, startup
+from benchmarks.suites import dense, matvec, small, startup
 
-SUITES = {"small": small.run, "dense": dense.run, "startup": startup.run}
+SUITES = {
+    "small": small.run,
+    "dense": dense.run,
+    "startup": startup.run,
+    "matvec": matvec.run,
+}
 
 
 def parse(arguments):
@@ -33,11 +38,13 @@ def parse(arguments):
         "--threads", type=int, default=os.cpu_count(), help="cores for every method"
     )
     parser.add_argument("--timeout", type=float, default=7200, help="seconds for one fit")
-    parser.add_argument("--resume", action="store_true", help="small: keep finished jobs of --out")
+    parser.add_argument(
+        "--resume", action="store_true", help="small, matvec: keep finished jobs of --out"
+    )
     parser.add_argument("--methods", nargs="+", choices=METHODS, help="only these")
     parser.add_argument("--datasets", nargs="+", help="small: only these")
     parser.add_argument("--splits", type=int, help="small: only the first few splits")
-    parser.add_argument("--sizes", nargs="+", type=int, help="dense: only these n")
+    parser.add_argument("--sizes", nargs="+", type=int, help="dense, matvec: only these n")
     options = parser.parse_args(arguments)
     options.python = sys.executable
     if options.out is None:

@@ -7,7 +7,9 @@ A module of `benchmarks.methods` offers one or more of
 - ``evidence(X, y, theta, dtype)``: a function without arguments that returns the value and
   the gradient of the log evidence as floats, all work done when it returns;
 - ``matmul(n, dtype)``: a function without arguments, one n x n product;
-- ``phases(X, y, theta, dtype)``: name -> (function without arguments, flops).
+- ``phases(X, y, theta, dtype)``: name -> (function without arguments, flops);
+- ``products(kernel, n, d, k, seed, memory_gb)``: name -> function without arguments, products
+  with a kernel matrix; ``rates()``: name -> (function without arguments, operations).
 """
 
 import time
@@ -31,6 +33,8 @@ class Tasks:
             "startup": self.startup,
             "prepare": self.prepare,
             "time": self.time,
+            "matvec": self.matvec,
+            "matvec_rates": self.matvec_rates,
         }
         return known[task](**arguments)
 
@@ -81,8 +85,28 @@ class Tasks:
             self._functions[name]()
         return {"first_seconds": first, "value": value, "gradient": gradient, "flops": flops}
 
+    def matvec(self, *, kernel, n, d, k, seed, memory_gb):
+        """Build the products of one kernel and run each once, compilation included."""
+        self._functions = {}
+        self._functions = self._method.products(kernel, n, d, k, seed, memory_gb)
+        first = {}
+        for name, function in self._functions.items():
+            began = time.perf_counter()
+            function()
+            first[name] = time.perf_counter() - began
+        return {"first_seconds": first}
+
+    def matvec_rates(self):
+        """Prepare what measures the rates of the machine; reply with the operations of a call."""
+        prepared = self._method.rates()
+        self._functions = {name: function for name, (function, _) in prepared.items()}
+        for function in self._functions.values():
+            function()
+        return {"counts": {name: count for name, (_, count) in prepared.items()}}
+
     def time(self, *, function):
         """Seconds of one evaluation of a prepared function."""
-        began = time.perf_counter()
+        began, processor = time.perf_counter(), time.process_time()
         self._functions[function]()
-        return {"seconds": time.perf_counter() - began}
+        seconds, spent = time.perf_counter() - began, time.process_time() - processor
+        return {"seconds": seconds, "processor_seconds": spent}
