@@ -256,10 +256,12 @@ def _input_names(
 
 
 def _numbers(series: pd.Series, role: str) -> Float[np.ndarray, " n"]:
-    if kind_of(series) is Kind.CATEGORY:
+    kind = kind_of(series)
+    if kind in (Kind.CATEGORY, Kind.DATE):
+        holds = "text or categories" if kind is Kind.CATEGORY else "dates"
         raise ValueError(
-            f"column {series.name!r} is {role} but holds text or categories; gpkit does "
-            "regression: choose a numeric column"
+            f"column {series.name!r} is {role} but holds {holds}; gpkit does regression: choose "
+            "a numeric column"
         )
     if pd.api.types.is_object_dtype(series.dtype):
         series = pd.Series(pd.to_numeric(series))

@@ -93,6 +93,10 @@ def test_more_digits_than_a_float_holds_are_no_integers():
     assert typed(["12345678901234567890", "1"]).series.dtype == np.float64
 
 
+def test_numbers_among_much_text_are_labels():
+    assert typed(["A", "B", "3", "C"]).series.tolist() == ["A", "B", "3", "C"]
+
+
 def test_dates_with_gaps():
     series, remark = typed(["2020-01-31", "-", "?", "2020-02-01"])
     assert series.notna().tolist() == [True, False, False, True]

@@ -74,6 +74,21 @@ def test_several_targets_keep_two_axes():
     assert Dataset.from_arrays(X, np.stack([Y, Y], 1)).targets == ("y0", "y1")
 
 
+def test_dates_are_inputs_in_days():
+    data = Dataset.from_frame(FRAME.assign(day=pd.date_range("1970-01-02", periods=4)), "price")
+    assert data.columns[-1].kind is Kind.DATE
+    np.testing.assert_array_equal(data.X[:, -1], [1.0, 2.0, 3.0, 4.0])
+
+
+def test_categories_come_from_frames_never_from_arrays_of_objects():
+    cells = np.array([["a"], ["b"], ["a"], ["c"]], dtype=object)
+    for array in (cells, cells.astype(str)):
+        with pytest.raises(TypeError, match="pass a pandas DataFrame, whose text columns become"):
+            Dataset.from_arrays(array, Y)
+    data = Dataset.from_frame(pd.DataFrame(cells, columns=["k"]).assign(y=Y), "y")
+    assert data.columns[0].kind is Kind.CATEGORY
+
+
 def test_boolean_and_nullable_targets_become_numbers():
     frame = FRAME.assign(price=pd.Series([1, 0, 1, None], dtype="Int64"))
     data = Dataset.from_frame(frame, "price", missing="drop")
@@ -150,6 +165,8 @@ def _frame(**columns):
         (lambda: _frame(size=[1, None, 2, 3]), "column 'size', row 1"),
         (lambda: _frame(town=["a", None, "b", "c"]), "column 'town', row 1"),
         (lambda: _frame(price=["a", "b", "c", "d"]), "'price' is a target but holds text"),
+        (lambda: _frame(price=pd.date_range("2020-01-01", periods=4)),
+         "'price' is a target but holds dates; gpkit does regression"),
         (lambda: Dataset.from_frame(FRAME, "prize"), "did you mean 'price'"),
         (lambda: Dataset.from_frame(FRAME, []), "target must be"),
         (lambda: Dataset.from_frame(FRAME, "price", inputs=["price"]), "which is a target"),
