@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 from gpkit.commands.caching import enable_compilation_cache
+from gpkit.commands.drawing import write_pictures
 from gpkit.commands.loading import Work, load_work
 from gpkit.commands.running import INTERRUPTED, announce, estimator_options, remark
 from gpkit.commands.scoring import TestScores, score_test
@@ -46,6 +47,8 @@ def run(settings: Settings, *, kernel: str, out: str) -> int:
         _show(regressor, scores, kernel)
     remark(scores.notes if scores else ())
     note(f"wrote {path}")
+    folder = path.with_name(f"{path.stem}-pictures")
+    note(f"drew {folder}: {write_pictures(folder, predictor, work, result=regressor)}")
     if status == Status.INTERRUPTED:
         further = f"; the same command goes on from {settings.checkpoint}"
         note(f"interrupted: the best state so far was kept{further * bool(settings.checkpoint)}")

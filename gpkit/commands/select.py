@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gpkit.commands.caching import enable_compilation_cache
+from gpkit.commands.drawing import write_pictures
 from gpkit.commands.loading import Work, load_work
 from gpkit.commands.running import INTERRUPTED, announce, estimator_options, remark
 from gpkit.commands.scoring import TestScores, score_test
@@ -51,6 +52,8 @@ def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: s
     if folder is not None:
         _write(folder, comparison, predictor, summary)
         note(f"wrote {folder}: model.gpkit, comparison.csv, summary.json")
+        fits = {"comparison": comparison, "result": comparison}
+        note(f"drew {folder}: {write_pictures(folder, predictor, work, **fits)}")
     if not _interrupted(comparison):
         return 0
     if settings.checkpoint:

@@ -37,12 +37,17 @@ def prepare_file(name: str | os.PathLike[str]) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Replace or make a text file in UTF-8 as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Replace or make a file in one step: readers see the old content or all of the new."""
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".gpkit-{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(temporary, "xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -1,4 +1,4 @@
-"""Tables and figures of a comparison and of predictions."""
+"""Tables and figures of a comparison and of predictions; all else is in `gpkit.report.pictures`."""
 
 from gpkit.report.plots import comparison_figure as comparison_figure
 from gpkit.report.plots import draw_comparison as draw_comparison

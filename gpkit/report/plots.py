@@ -16,11 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
+from gpkit.report.style import BLUE, GREY, ORANGE, VERMILION, light_grid, new_figure
+
 _LOOKS = {
-    "best": ("o", "#0072B2"),
-    "undecided": ("s", "#E69F00"),
-    "worse": ("v", "#666666"),
-    "failed": ("x", "#D55E00"),
+    "best": ("o", BLUE),
+    "undecided": ("s", ORANGE),
+    "worse": ("v", GREY),
+    "failed": ("x", VERMILION),
 }
 # Where the largest difference is so many times the smallest, a linear scale would hide the
 # latter: the scale is then linear to so many nats, and logarithmic beyond.
@@ -37,7 +39,7 @@ def comparison_figure(frame: pd.DataFrame, *, width: float = 7.0) -> Figure:
     `frame` is `Comparison.table`, or the same read back from CSV with the column
     ``candidate`` as index. `width` is in inches.
     """
-    figure = Figure(figsize=(width, 1.3 + 0.32 * len(frame)), layout="constrained")
+    figure = new_figure(width, 1.3 + 0.32 * len(frame))
     draw_comparison(figure.add_subplot(), frame)
     return figure
 
@@ -55,7 +57,7 @@ def prediction_figure(
 
     Observations outside of their interval have another shape and colour. `size` is in inches.
     """
-    figure = Figure(figsize=(size, size), layout="constrained")
+    figure = new_figure(size, size)
     draw_predictions(figure.add_subplot(), y, mean, std, level=level, target=target)
     return figure
 
@@ -83,8 +85,7 @@ def draw_comparison(axes: Axes, frame: pd.DataFrame) -> None:
     axes.set_yticks(places, [str(name) for name in frame.index])
     axes.set_ylim(len(frame) - 0.5, -0.5)
     axes.set_xlabel("delta in nats, with 2 standard errors")
-    axes.grid(axis="x", color="0.92")
-    axes.set_axisbelow(True)
+    light_grid(axes, "x")
     # The last ones lie on the left: this corner is free.
     axes.legend(loc="lower right")
 
@@ -107,21 +108,37 @@ def draw_predictions(
     if len(shapes) != 1 or y.ndim != 1 or not len(y):
         raise ValueError(f"y, mean and std must be vectors of one length, got {sorted(shapes)}")
     half = NormalDist().inv_cdf(0.5 * (1 + level)) * std
-    inside = np.abs(y - mean) <= half
-    looks = ((inside, *_LOOKS["best"], "inside"), (~inside, "D", "#D55E00", "outside"))
+    draw_intervals(axes, y, mean, (mean - half, mean + half), level=level, target=target)
+
+
+def draw_intervals(
+    axes: Axes,
+    y: Values,
+    mean: Values,
+    ends: tuple[Values, Values],
+    *,
+    level: float,
+    target: str = "y",
+) -> None:
+    """Means with intervals of any form, lower and upper ends given, against observed values."""
+    low, high = ends
+    inside = (low <= y) & (y <= high)
+    # Means of a skewed distribution may lie outside of its interval.
+    bars = np.maximum(np.stack([mean - low, high - mean]), 0.0)
+    looks = ((inside, *_LOOKS["best"], "inside"), (~inside, "D", VERMILION, "outside"))
     for chosen, marker, color, name in looks:
         label = f"{name} its {100 * level:g}% interval: {int(chosen.sum())}"
         axes.errorbar(
             y[chosen],
             mean[chosen],
-            yerr=half[chosen],
+            yerr=bars[:, chosen],
             fmt=marker,
             color=color,
             label=label,
             **_THIN,
         )
-    ends = np.array([min(y.min(), mean.min()), max(y.max(), mean.max())])
-    axes.plot(ends, ends, color="0.3", linewidth=1, zorder=0)
+    span = np.array([min(y.min(), mean.min()), max(y.max(), mean.max())])
+    axes.plot(span, span, color="0.3", linewidth=1, zorder=0)
     axes.set_xlabel(f"observed {target}")
     axes.set_ylabel(f"predicted {target}")
     axes.legend(loc="upper left")
