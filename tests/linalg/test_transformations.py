@@ -1,4 +1,4 @@
-"""Every transformation on every Krylov operator; second order against finite differences."""
+"""Every transformation on every operator; second order against finite differences."""
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from tests.linalg import calculus
 from tests.linalg import krylov_cases as cases
 
 N = 6
+T = 0.3
 _START = {False: cases.random((N,), 1), True: cases.random((N,), 1, complex_=True)}
 _MOVE = {False: cases.random((N,), 2), True: cases.random((N,), 2, complex_=True)}
 _MATRIX = {c: cases.hermitian(jnp.linspace(1.0, 3.0, N), complex_=c) for c in (False, True)}
@@ -88,6 +89,64 @@ def _exponential(t):
     return _weighted([linalg.expm_multiply(cases.dense, v, p, depth=4, num_substeps=2).value])
 
 
+_FACTOR = jnp.linalg.cholesky(_MATRIX[False])
+_COLUMNS = cases.random((N, 2), 9)
+
+
+def _spd(method):
+    def loss(t):
+        v, p = _inputs(t, complex_=False)
+        function = getattr(linalg.spd_factor(p), method)
+        return _weighted([jnp.sin(function(v) if method in ("solve", "inv_quad") else function())])
+
+    return loss
+
+
+def _lq(t):
+    return _weighted(list(linalg.lq((_MATRIX[False] + t * _SKEW)[:4])[:2]))
+
+
+def _eigh(t):
+    values, vectors = linalg.eigh(_MATRIX[False] + t * _CHANGE[False])
+    return _weighted([jnp.sin(values), vectors])
+
+
+def _spectral(eigenvalues):
+    matrix = cases.hermitian(jnp.asarray(eigenvalues))
+
+    def loss(t):
+        """f is closed over the variable as well."""
+        moved = matrix + t * (t - T) * _CHANGE[False]
+        return _weighted([linalg.spectral_function(moved, lambda x: jnp.log(x + t * t))])
+
+    return loss
+
+
+def _rank_one(change):
+    def loss(t):
+        v, _ = _inputs(t, complex_=False)
+        return _weighted([change(_FACTOR + t * 0.1 * _SKEW, 0.3 * v).factor])
+
+    return loss
+
+
+def _triangular(operator, side, trans):
+    def loss(t):
+        b = _COLUMNS + t * _COLUMNS**2
+        b = b if side == "left" else b.T
+        return _weighted([jnp.sin(operator(_FACTOR + t * _SKEW, b, side=side, trans=trans))])
+
+    return loss
+
+
+def _outer(t):
+    return _weighted([jnp.sin(linalg.syrk(_COLUMNS + t * _COLUMNS**2))])
+
+
+def _log_diagonal(t):
+    return linalg.sum_log_diagonal(_FACTOR + t * 0.1 * _SKEW)
+
+
 OPERATORS = {
     "lanczos": _lanczos("full", False),
     "lanczos complex": _lanczos("full", True),
@@ -101,8 +160,23 @@ OPERATORS = {
     "funm_lanczos": _action,
     "funm_arnoldi": _general_action,
     "expm_multiply": _exponential,
+    "spd solve": _spd("solve"),
+    "spd inverse": _spd("inverse"),
+    "spd logdet": _spd("logdet"),
+    "spd inv_quad": _spd("inv_quad"),
+    "lq": _lq,
+    "eigh": _eigh,
+    "spectral_function": _spectral([1.0, 1.5, 2.0, 2.5, 3.0, 3.5]),
+    "spectral_function at repeats": _spectral([1.0, 1.0, 1.0, 2.0, 2.0, 3.0]),
+    "cholesky_update": _rank_one(linalg.cholesky_update),
+    "cholesky_downdate": _rank_one(linalg.cholesky_downdate),
+    "trmm": _triangular(linalg.trmm, "left", "T"),
+    "trsm": _triangular(linalg.trsm, "left", "N"),
+    "trsm from the right": _triangular(linalg.trsm, "right", "N"),
+    "syrk": _outer,
+    "sum_log_diagonal": _log_diagonal,
 }
-T, STEP = 0.3, 1e-3
+STEP = 1e-3
 
 
 @pytest.fixture(scope="module")
