@@ -161,6 +161,16 @@ def draw_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
+def fit_seed(random_state: Any, checkpoint: Any) -> int:
+    """The seed of a fit; with a checkpoint it must be known, or no call could repeat it."""
+    if checkpoint is not None and not isinstance(random_state, numbers.Integral):
+        raise ValueError(
+            f"a checkpoint needs an integer random_state, such as random_state=0, so that the "
+            f"same call goes on where it ended; got {random_state!r}"
+        )
+    return draw_seed(random_state)
+
+
 def make_predictor(
     dataset: Dataset, full: Task, model: GP, plan: Plan, seed: int
 ) -> Predictor | TransformedPredictor:

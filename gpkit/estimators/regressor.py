@@ -7,7 +7,7 @@ import numpy as np
 
 from gpkit.estimators.base import (
     AbstractGPEstimator,
-    draw_seed,
+    fit_seed,
     make_predictor,
     original_evidence,
     warn_of,
@@ -140,7 +140,7 @@ class GPRegressor(AbstractGPEstimator):
         `random_state` among them; see `gpkit.fit`.
         """
         dataset = make_dataset(self, X, y, noise_variance)
-        seed = draw_seed(self.random_state)
+        seed = fit_seed(self.random_state, checkpoint)
         # Scales come from all rows, also where parameters are fitted on a subset.
         task = Task.of(dataset, standardize=self.standardize, transform=self.target_transform)
         fits = 1 + self.n_restarts if self.optimizer is not None else 1

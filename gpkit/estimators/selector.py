@@ -1,31 +1,26 @@
 """`GPSelector`: the right Gaussian process for a table, with error bars on the choice."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import jax
 import numpy as np
 
-from gpkit.data import Dataset, kfold
 from gpkit.estimators.base import (
     AbstractGPEstimator,
-    draw_seed,
-    make_predictor,
+    fit_seed,
     warn_of,
     written_kernel,
 )
+from gpkit.estimators.choices import Work, make_choices
 from gpkit.estimators.summary import parameter_summary
-from gpkit.estimators.task import Task, make_dataset, make_model
+from gpkit.estimators.task import make_dataset, make_model
 from gpkit.estimators.threads import lapack_threads
 from gpkit.fitting.budget import Plan, plan_dense, subset
 from gpkit.results import Progress, silent
-from gpkit.selection.candidates import default_candidates
-from gpkit.selection.comparison import Candidate, Comparison, compare
-from gpkit.selection.criteria import View
+from gpkit.selection.comparison import Comparison, compare
 from gpkit.selection.mixture import MixturePredictor
 
-_NUM_FOLDS = 5
 _LEAST_WEIGHT = 0.01
 
 
@@ -132,9 +127,9 @@ class GPSelector(AbstractGPEstimator):
                 f"predict_with must be 'best' or 'stacking', got {self.predict_with!r}"
             )
         dataset = make_dataset(self, X, y, noise_variance)
-        seed = draw_seed(self.random_state)
+        seed = fit_seed(self.random_state, checkpoint)
         choices = make_choices(self.candidates, self.target_transform, dataset.d)
-        work = _Work.of(dataset, choices, seed, standardize=self.standardize)
+        work = Work.of(dataset, choices, seed, standardize=self.standardize)
         fits = len(choices) * (1 + self.n_restarts)
         plan = plan_dense(
             dataset.n, work.X.shape[1], num_fits=fits, memory=self.memory, seconds=self.budget
@@ -147,7 +142,7 @@ class GPSelector(AbstractGPEstimator):
         return self
 
     def _compare(
-        self, work: "_Work", keep: np.ndarray, notes: tuple[str, ...], file: Any, progress: Progress
+        self, work: Work, keep: np.ndarray, notes: tuple[str, ...], file: Any, progress: Progress
     ) -> Comparison:
         first = next(iter(work.tasks.values()))
         known = first.noise_variance
@@ -172,7 +167,7 @@ class GPSelector(AbstractGPEstimator):
             )
         return found.with_notes(notes)
 
-    def _store(self, work: "_Work", plan: Plan) -> None:
+    def _store(self, work: Work, plan: Plan) -> None:
         best = self.comparison_.best_
         if self.comparison_.differences[0].decision == "failed":
             raise ValueError(f"{self.comparison_.verdict()}; {best.name}: {best.status.advice}")
@@ -192,111 +187,8 @@ class GPSelector(AbstractGPEstimator):
         self.n_iter_ = max(1, len(best.fit.history.value) - 1)
         warn_of(best.status, f"GPSelector ({best.name})")
 
-    def _stack(self, work: "_Work", plan: Plan) -> MixturePredictor:
+    def _stack(self, work: Work, plan: Plan) -> MixturePredictor:
         weights = self.comparison_.weights
         kept = [c for c in self.comparison_.candidates if weights[c.name] > _LEAST_WEIGHT]
         found = np.array([weights[c.name] for c in kept])
         return MixturePredictor(found / found.sum(), tuple(work.predictor(c, plan) for c in kept))
-
-
-class Choice(NamedTuple):
-    """A candidate: a kernel, and what the target goes through before the fit."""
-
-    kernel: Any
-    target_transform: str | None = None
-
-
-class _Work(NamedTuple):
-    """A data set as each of the target transforms sees it."""
-
-    dataset: Dataset
-    choices: dict[str, Choice]
-    tasks: dict[str | None, Task]
-    seed: int
-
-    @classmethod
-    def of(
-        cls, dataset: Dataset, choices: dict[str, Choice], seed: int, *, standardize: bool
-    ) -> "_Work":
-        names = dict.fromkeys(c.target_transform for c in choices.values())
-        tasks = {t: Task.of(dataset, standardize=standardize, transform=t) for t in names}
-        return cls(dataset, choices, tasks, seed)
-
-    @property
-    def X(self) -> np.ndarray:
-        """Encoded inputs, which no target transform changes."""
-        return next(iter(self.tasks.values())).X
-
-    def of_choice(self, choice: Choice) -> Task:
-        return self.tasks[choice.target_transform]
-
-    def predictor(self, candidate: Candidate, plan: Plan) -> Any:
-        task = self.of_choice(self.choices[candidate.name])
-        return make_predictor(self.dataset, task, candidate.model, plan, self.seed)
-
-    def views(self, keep: np.ndarray, criterion: str, *, standardize: bool) -> dict[str, View]:
-        """What `compare` needs of every candidate's target."""
-        splits = ()
-        if criterion == "kfold":
-            splits = kfold(len(keep), min(_NUM_FOLDS, len(keep)), seed=self.seed)
-        found = {}
-        for name, task in self.tasks.items():
-            folds = [
-                task.fold(
-                    keep[s.train], keep[s.test], standardize=standardize, transform=name
-                )._replace(rows=np.asarray(s.test))
-                for s in splits
-            ]
-            count = task.transform.num_parameters
-            found[name] = View(task.y[keep], task.log_scale[keep], folds, count)
-        return {name: found[c.target_transform] for name, c in self.choices.items()}
-
-
-def make_choices(candidates: Any, transforms: Any, num_columns: int) -> dict[str, Choice]:
-    """Candidates by name, with every transform of a list.
-
-    Raises ValueError as `name_candidates`, and for an empty list of transforms.
-    """
-    listed = transforms if isinstance(transforms, (list, tuple)) else (transforms,)
-    if not listed:
-        raise ValueError("target_transform is empty: list at least one, or pass None")
-    choices: dict[str, Choice] = {}
-    for name, candidate in name_candidates(candidates, num_columns).items():
-        if isinstance(candidate, Mapping):
-            if not {"kernel"} <= set(candidate) <= {"kernel", "target_transform"}:
-                raise ValueError(
-                    f"candidate {name!r} must be a kernel, or a dict of 'kernel' and "
-                    f"'target_transform'; got {sorted(map(str, candidate))}"
-                )
-            choices[name] = Choice(**candidate)
-            continue
-        for transform in listed:
-            label = name if len(listed) == 1 or transform is None else f"{name} of {transform}(y)"
-            choices[label] = Choice(candidate, transform)
-    return choices
-
-
-def name_candidates(candidates: Any, num_columns: int) -> dict[str, Any]:
-    """Candidates by name: of a list, the names are the expressions.
-
-    Raises ValueError for an empty list or a name used twice.
-    """
-    if candidates is None:
-        candidates = default_candidates(num_columns)
-    if isinstance(candidates, str):
-        raise ValueError(
-            f"candidates must be a list of kernels, got the text {candidates!r}; write "
-            f"[{candidates!r}], or use GPRegressor for a single kernel"
-        )
-    named: dict[str, Any] = {}
-    if isinstance(candidates, Mapping):
-        named.update(candidates)
-    else:
-        for kernel in candidates:
-            name = kernel if isinstance(kernel, str) else repr(kernel)
-            if name in named:
-                raise ValueError(f"candidate {name!r} is listed twice")
-            named[name] = kernel
-    if not named:
-        raise ValueError("candidates is empty: list at least one kernel, or pass None")
-    return named

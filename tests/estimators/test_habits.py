@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -17,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 import gpkit as gp
 from gpkit import GPRegressor, GPSelector, metrics
-from gpkit.estimators.selector import make_choices
+from gpkit.estimators.choices import make_choices
 from gpkit.selection.mixture import MixturePredictor
 from tests.estimators.conftest import QUICK
 
@@ -386,3 +387,25 @@ def test_a_square_beyond_float64_is_told_as_missing(data):
     X, y = data
     found = GPRegressor("rbf", **STILL).fit(X, 1e200 * y)
     assert np.isnan(found.summary_.loc["noise.variance", "original"])
+
+
+# ------------------------------------------------------------------------------ checkpoints
+
+
+@pytest.mark.parametrize(
+    "estimator", [GPRegressor("rbf", **QUICK), GPSelector(["rbf", "linear"], **QUICK)]
+)
+def test_a_stopped_fit_goes_on_from_its_checkpoint(data, new, tmp_path, estimator):
+    def stop(event):
+        if event.stage == "run 2 of 2":
+            raise KeyboardInterrupt
+
+    path, whole = tmp_path / "fit", clone(estimator).fit(*data)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        clone(estimator).fit(*data, checkpoint=path, progress=stop)
+    again = clone(estimator).fit(*data, checkpoint=path)
+    np.testing.assert_array_equal(moments(again, new), moments(whole, new))
+    with pytest.raises(ValueError, match="this checkpoint is of other data"):
+        clone(estimator).fit(data[0], -(data[1] ** 2), checkpoint=path)
+    with pytest.raises(ValueError, match="a checkpoint needs an integer random_state"):
+        clone(estimator).set_params(random_state=None).fit(*data, checkpoint=path)

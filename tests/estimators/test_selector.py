@@ -12,7 +12,7 @@ import gpkit as gp
 from gpkit import GPRegressor, GPSelector
 from gpkit import kernels as gk
 from gpkit.data import kfold
-from gpkit.estimators.selector import name_candidates
+from gpkit.estimators.choices import name_candidates
 from gpkit.results import Status
 from gpkit.selection import default_candidates
 from tests.compilations import compilations
