@@ -1,61 +1,64 @@
 """``python -m benchmarks.logdet``: log-determinants by stochastic Lanczos quadrature.
 
-Error against dense Cholesky and honesty of the reported error: for each kernel matrix, rank of
-the preconditioner and depth, many keys, each giving an estimate with its 95% interval. Coverage
-is pooled over all cells of a noise level. Rivals see the same matrices: matfree where it is
-installed, GPyTorch through ``--rival-python``. One JSON file.
+Error against dense Cholesky and honesty of the reported error: for each kernel matrix and rank of
+the preconditioner, many keys, each giving an estimate with its 95% interval. Rivals see the same
+matrices: matfree where it is installed, GPyTorch through ``--rival-python``. One JSON file,
+saved after every row; ``--resume`` goes on with it.
+
+Many keys run on the operator in its eigenbasis, where a product costs n flops and not n^2, with
+Rademacher probes rotated into it: the same estimator and the same law, so that a thousand keys
+are affordable. The depth of such a row is the first of `depths` at which the truncation bound of
+a pilot key is at most a tenth of its standard error; if none is, the deepest is taken and the
+row says so: the intervals then cover more than their level, since the truth may lie anywhere
+in the bracket. Rows with few keys on the dense operator give the seconds, at fixed depths too.
 """
 
 import argparse
 import contextlib
 import importlib.metadata
-import json
-import math
 import os
-import subprocess
 import sys
-import tempfile
-import time
-from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-import scipy.linalg
 
 from benchmarks import machine, store
-from gpkit.linalg import low_rank_plus_diagonal, pivoted_cholesky, slq, xnystrace
-from gpkit.linalg.funm import funm_lanczos
+from benchmarks.logdet_matrices import matrices
+from benchmarks.logdet_rows import dense_rows, gpytorch_rows, matfree_rows, spectral_row, trace_row
 
 FULL = {
     "n": 2000, "lengthscales": [0.05, 0.2, 1.0],
     "noises": [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6],
-    "ranks": [0, 15, 100, 500], "depths": [20, 50], "num_probes": 10, "keys": 84, "seed": 11,
+    "ranks": [0, 15, 100, 500], "depths": [20, 50, 100, 200], "num_probes": 10, "keys": 100,
+    "timed_depths": [20, 50], "timed_keys": 3, "rival_ranks": [0, 100], "rival_keys": 10,
+    "seed": 11,
 }  # fmt: skip
 QUICK = FULL | {
-    "n": 200, "lengthscales": [0.2], "noises": [1e-1, 1e-4], "ranks": [0, 50], "depths": [20],
-    "keys": 20,
+    "n": 200, "lengthscales": [0.2], "noises": [1e-1, 1e-4], "ranks": [0, 50], "rival_ranks": [0],
+    "depths": [20, 50], "timed_depths": [20], "keys": 20, "rival_keys": 2,
 }  # fmt: skip
-GPYTORCH = Path(__file__).with_name("logdet_gpytorch.py")
+NOTES = {
+    "kernel": "Matern-3/2, variance 1, inputs uniform on the unit square",
+    "preconditioner": "pivoted Cholesky, lower bound 1; rank 0: lower bound = noise",
+    "coverage": "share of keys whose 95% interval (truncation included) holds the truth",
+}
 
 
 def main():
     options = _parse(sys.argv[1:])
     jax.config.update("jax_enable_x64", True)
-    settings = (QUICK if options.quick else FULL) | {
-        "kernel": "Matern-3/2, variance 1, inputs uniform on the unit square",
-        "preconditioner": "pivoted Cholesky, lower bound 1; rank 0: lower bound = noise",
-        "coverage": "share of keys whose 95% interval (truncation included) holds the truth",
-    }
+    settings = (QUICK if options.quick else FULL) | NOTES | {"threads": os.cpu_count()}
+    settings |= {"gpytorch": bool(options.rival_python)}
     document = store.new("logdet", settings) | {"versions": _versions()}
-    for lengthscale in settings["lengthscales"]:
-        for noise in settings["noises"]:
-            document["jobs"].append(_matrix(lengthscale, noise, settings, options))
-            store.save(options.out, document)
-    document["pooled"] = _pool(document["jobs"])
-    store.save(options.out, document)
-    print(json.dumps(document["pooled"], indent=1))
+    if options.resume:
+        document = store.resumed(options.out, document)
+    finished = {_name(row) for row in document["jobs"]}
+    for matrix in matrices(settings):
+        for row, work in _work(matrix, settings, options):
+            if _name(row) not in finished:
+                document["jobs"].append(row | {"truth": matrix.truth} | work())
+                store.save(options.out, document)
+                print(document["jobs"][-1], flush=True)
     print(options.out)
 
 
@@ -63,6 +66,7 @@ def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.logdet", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one small matrix, few keys")
     parser.add_argument("--out", type=Path, help="result file")
+    parser.add_argument("--resume", action="store_true", help="keep the finished rows of --out")
     parser.add_argument(
         "--rival-python",
         default=os.environ.get("GPKIT_RIVAL_PYTHON"),
@@ -75,166 +79,40 @@ def _parse(arguments):
     return options
 
 
-def _matrix(lengthscale, noise, settings, options):
-    """All methods on one kernel matrix."""
-    k = _kernel(settings["n"], lengthscale, settings["seed"])
-    a = k + noise * np.eye(len(k))
-    factor = scipy.linalg.cholesky(a, lower=True)
-    truth = 2 * float(np.sum(np.log(np.diag(factor))))
-    job = {"lengthscale": lengthscale, "noise": noise, "truth": truth, "rows": []}
-    k, a = jnp.asarray(k), jnp.asarray(a)
+def _name(row):
+    return tuple(row[key] for key in ("lengthscale", "noise", "method", "rank", "depth"))
+
+
+def _work(matrix, settings, options):
+    """Every row of a matrix, without figures, and the computation of these."""
+    base = {"lengthscale": matrix.lengthscale, "noise": matrix.noise}
+
+    def row(method, rank, depth=None):
+        return base | {"method": method, "rank": rank, "depth": depth}
+
     for rank in settings["ranks"]:
-        began = time.perf_counter()
-        p = jax.block_until_ready(_preconditioner(k, noise, rank))
-        build = time.perf_counter() - began
-        for depth in settings["depths"]:
-            run = jax.jit(partial(_slq, depth=depth, num_probes=settings["num_probes"]))
-            bound = noise if rank == 0 else 1.0
-            row = _row(lambda key: run(a, None if rank == 0 else p, bound, key), truth, settings)
-            job["rows"].append(
-                {"method": "slq", "rank": rank, "depth": depth, "build_seconds": build} | row
+        # Depth None: chosen by the row itself, which reports it as `chosen_depth`.
+        yield row("slq", rank), lambda rank=rank: spectral_row(matrix, rank, settings)
+        if rank:
+            yield row("xnystrace", rank), lambda rank=rank: trace_row(matrix, rank, settings)
+        for depth in settings["timed_depths"]:
+            yield (
+                row("slq dense", rank, depth),
+                lambda rank=rank, depth=depth: dense_rows(matrix, rank, depth, settings),
             )
-        run = jax.jit(partial(_nystroem_trace, depth=depth, num_probes=settings["num_probes"]))
-        row = _row(lambda key: run(a, p, key), truth, settings)
-        job["rows"].append({"method": "xnystrace", "rank": rank, "depth": depth} | row)
-    job["rows"] += _matfree(a, truth, settings)
-    job["rows"] += _gpytorch(np.asarray(a), truth, settings, options)
-    return job
-
-
-def _kernel(n, lengthscale, seed):
-    x = np.random.default_rng(seed).uniform(size=(n, 2))
-    r = np.sqrt(3 * np.sum((x[:, None] - x[None]) ** 2, axis=-1)) / lengthscale
-    return (1 + r) * np.exp(-r)
-
-
-@partial(jax.jit, static_argnames="rank")
-def _preconditioner(k, noise, rank):
-    factor = pivoted_cholesky(lambda i: k[:, i], jnp.diag(k), rank=rank).factor
-    return low_rank_plus_diagonal(factor, noise)
-
-
-def _slq(a, p, lower_bound, key, *, depth, num_probes):
-    options = {"key": key, "num_probes": num_probes, "depth": depth, "preconditioner": p}
-    return slq(lambda v, a: a @ v, a[0], a, lower_bound=lower_bound, **options).estimate()
-
-
-def _nystroem_trace(a, p, key, *, depth, num_probes):
-    """log det P + XNysTrace of log(W A W^T), which is positive semidefinite."""
-
-    def logarithm(v):
-        return funm_lanczos(
-            jnp.log, lambda u: p.whiten(a @ p.whiten_transpose(u)), v, depth=depth
-        ).value
-
-    block = jax.vmap(logarithm, in_axes=1, out_axes=1)
-    rest = xnystrace(block, a[0], key=key, num_matvecs=num_probes)
-    return type(rest)(
-        value=rest.value + p.logdet(),
-        samples=rest.samples + p.logdet(),
-        error_bound=rest.error_bound,
-        status=rest.status,
-        key_id=rest.key_id,
-    )
-
-
-def _row(run, truth, settings):
-    """Statistics over keys of an estimator that reports its own error."""
-    keys = jax.random.split(jax.random.key(settings["seed"]), settings["keys"])
-    jax.block_until_ready(run(keys[0]).value)
-    values, errors, bounds, inside, seconds, statuses = [], [], [], 0, [], []
-    for key in keys:
-        began = time.perf_counter()
-        estimate = jax.block_until_ready(run(key))
-        seconds.append(time.perf_counter() - began)
-        low, high = estimate.interval(0.95)
-        inside += bool(low <= truth <= high)
-        values.append(float(estimate.value))
-        errors.append(float(estimate.stderr))
-        bounds.append(float(estimate.error_bound))
-        statuses.append(int(estimate.status))
-    return _summary(values, truth, seconds) | {
-        "stderr": float(np.sqrt(np.mean(np.square(errors)))),
-        "error_bound": float(np.mean(bounds)),
-        "covered": inside,
-        "keys": len(values),
-        "worst_status": max(statuses),
-    }
-
-
-def _summary(values, truth, seconds):
-    values = np.asarray(values)
-    return {
-        "bias": float(np.mean(values) - truth),
-        "sd": float(np.std(values, ddof=1)),
-        "rmse": float(np.sqrt(np.mean((values - truth) ** 2))),
-        "seconds": float(np.median(seconds)),
-    }
-
-
-def _matfree(a, truth, settings):
-    """matfree's estimator: plain quadrature, no preconditioner, no error bound."""
-    try:
-        from matfree import decomp, funm, stochtrace
-    except ImportError:
-        return []
-    rows = []
-    for depth in settings["depths"]:
-        tridiag = decomp.tridiag_sym(depth)
-        integrand = funm.monte_carlo_funm_sym_logdet(tridiag)
-        sampler = stochtrace.sampler_signs(a[0], num=settings["num_probes"])
-        estimator = stochtrace.estimator_monte_carlo(integrand, sampler)
-        run = jax.jit(partial(estimator, lambda v, a: a @ v))
-        keys = jax.random.split(jax.random.key(settings["seed"]), settings["keys"])
-        float(run(keys[0], a))
-        values, seconds = [], []
-        for key in keys:
-            began = time.perf_counter()
-            values.append(float(run(key, a)))
-            seconds.append(time.perf_counter() - began)
-        row = {"method": "matfree", "rank": 0, "depth": depth} | _summary(values, truth, seconds)
-        rows.append(row)
-    return rows
-
-
-def _gpytorch(a, truth, settings, options):
-    """linear_operator's inv_quad_logdet in an environment of its own."""
-    if not options.rival_python:
-        return []
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "matrix.npy"
-        np.save(path, a)
-        for rank in settings["ranks"]:
-            for depth in settings["depths"]:
-                request = {"matrix": str(path), "rank": rank, "depth": depth}
-                request |= {key: settings[key] for key in ("num_probes", "keys", "seed")}
-                request["noise"] = float(a[0, 0] - 1.0)
-                out = subprocess.run(
-                    [options.rival_python, str(GPYTORCH), json.dumps(request)],
-                    capture_output=True, text=True, check=True,
-                )  # fmt: skip
-                reply = json.loads(out.stdout.splitlines()[-1])
-                row = {"method": "gpytorch", "rank": rank, "depth": depth}
-                row |= {"versions": reply["versions"]}
-                rows.append(row | _summary(reply["values"], truth, reply["seconds"]))
-    return rows
-
-
-def _pool(jobs):
-    """Coverage by method and noise level, with its binomial standard error."""
-    cells = {}
-    for job in jobs:
-        for row in job["rows"]:
-            if "covered" in row:
-                cell = cells.setdefault((row["method"], job["noise"]), [0, 0])
-                cell[0] += row["covered"]
-                cell[1] += row["keys"]
-    return [
-        {"method": method, "noise": noise, "coverage": inside / total, "keys": total}
-        | {"standard_error": math.sqrt(0.95 * 0.05 / total)}
-        for (method, noise), (inside, total) in sorted(cells.items())
-    ]
+    for depth in settings["timed_depths"]:
+        if matfree_rows is not None:
+            yield (
+                row("matfree", 0, depth),
+                lambda depth=depth: matfree_rows(matrix, depth, settings),
+            )
+        for rank in settings["rival_ranks"] if options.rival_python else []:
+            yield (
+                row("gpytorch", rank, depth),
+                lambda rank=rank, depth=depth: gpytorch_rows(
+                    matrix, rank, depth, settings, options.rival_python
+                ),
+            )
 
 
 def _versions():

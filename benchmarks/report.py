@@ -4,9 +4,16 @@ import argparse
 from pathlib import Path
 
 from benchmarks import store
-from benchmarks.rendering import dense, small, startup
+from benchmarks.rendering import dense, krylov, logdet, matvec, small, startup
 
-RENDER = {"small": small.render, "dense": dense.render, "startup": startup.render}
+SUITES = {
+    "small": small,
+    "dense": dense,
+    "startup": startup,
+    "krylov": krylov,
+    "logdet": logdet,
+    "matvec": matvec,
+}
 
 
 def main():
@@ -15,7 +22,7 @@ def main():
     parser.add_argument("--out", type=Path, help="Markdown file (default: standard output)")
     options = parser.parse_args()
     document = store.load(options.file)
-    page = RENDER[document["suite"]](document)
+    page = SUITES[document["suite"]].render(document)
     if options.out is None:
         print(page)
     else:

@@ -17,6 +17,19 @@ def load(path):
     return json.loads(Path(path).read_text())
 
 
+def resumed(path, document):
+    """The document of an interrupted run that `document` would begin, if there is one."""
+    if not Path(path).exists():
+        return document
+    old, new = load(path), json.loads(json.dumps(document))
+    for name in ("suite", "settings", "versions"):
+        if old.get(name) != new.get(name):
+            raise SystemExit(f"{path} was measured with other {name}; start without --resume")
+    if old["machine"]["commit"] != new["machine"]["commit"]:
+        raise SystemExit(f"{path} was measured at another commit; start without --resume")
+    return old
+
+
 def save(path, document):
     """Write beside the file, then rename: a killed run leaves the last good state."""
     path = Path(path)
