@@ -50,7 +50,8 @@ _ADVICE = {
     Status.SUCCESS: "The computation met its tolerance.",
     Status.EARLY_BREAKDOWN: (
         "The Krylov space became invariant before the requested depth, so the result is "
-        "exact; a smaller depth is enough."
+        "exact; a smaller depth is enough. Gradients are exact for quadratic forms, but for "
+        "f(A) v only within the invariant space."
     ),
     Status.RITZ_CLIPPED: (
         "Ritz values below the known lower bound were clipped; raise the noise variance "

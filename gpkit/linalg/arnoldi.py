@@ -16,6 +16,12 @@ The transpose is the adjoint of Kraemer, Moreno-Munoz, Roy and Hauberg (2024, th
 with the projection of their section 4.2, arranged so that it is the exact transpose of the
 tangent: forward and reverse mode agree to rounding. Without reorthogonalisation the
 derivative is that of classical Gram-Schmidt as computed, orthogonal or not.
+
+What limits the accuracy is the rounding of Q and H themselves. On the Hilbert matrix of order
+8, A -> Q^T H Q has the identity as derivative with a median error of 2.6e-12 and a largest one of
+6e-11 over 56 start vectors; the same adjoint in 80-bit arithmetic leaves 5e-11, and so does
+a decomposition computed in 80 bits and rounded to 64, while 80 bits throughout give 2e-14.
+A second pass of either projection changes nothing.
 """
 
 from collections.abc import Callable

@@ -58,9 +58,11 @@ def funm_lanczos(
 
     **Cost:** those of `lanczos`; a gradient keeps one K x n basis and no cotangent of it.
 
-    **Breakdown:** the value is exact. Its derivative misses the components of
-    :math:`d(f(A))\, v` outside of the invariant space, since no Krylov vector points there;
-    `status` says so (`EARLY_BREAKDOWN`). Quadratic forms do not need them.
+    **Breakdown:** the value is exact, and so is the derivative within the invariant space of v.
+    No Krylov vector points out of it: towards its complement the derivative is that of p(A) v,
+    where p interpolates f at the Ritz values. `status` says so (`EARLY_BREAKDOWN`). Exact there
+    as well: `funm_quadratic`, and with it a known functional of f(A) v by polarisation,
+    w^T f(A) v = ((v + w)^T f(A) (v + w) - (v - w)^T f(A) (v - w)) / 4.
 
     **Raises:** as `lanczos`.
 

@@ -73,7 +73,7 @@ def lanczos(
 
     **Breakdown:** see `Lanczos`. The derivative is that of the steps made, coefficients after
     a breakdown count as constant zeros. That is the exact derivative for quadratic forms
-    v^H f(A) v; the components of d(f(A) v) outside of the invariant space are not seen.
+    v^H f(A) v, not for f(A) v: see `funm_lanczos`.
 
     **Raises:** `ValueError` for a depth outside of 1..n, a wrong `reortho` or a product of
     the wrong shape; `TypeError` if `v` is not floating point.

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpkit.linalg import expm_multiply, funm_arnoldi, funm_lanczos
+from gpkit.linalg import expm_multiply, funm_arnoldi, funm_lanczos, funm_quadratic
 from gpkit.results import Status
 from tests.linalg import krylov_cases as cases
 
@@ -116,6 +116,46 @@ def test_breakdown_keeps_the_value_exact(function, eigenvalues):
     assert int(out.status) == Status.EARLY_BREAKDOWN
     assert int(out.num_steps) == len(set(eigenvalues))
     assert all(np.all(np.isfinite(g)) for g in gradients)
+
+
+def test_gradients_at_a_breakdown():
+    """v lies in an invariant space of dimension 3.
+
+    f(A) v: the derivative has f[., .] within that space, and p[., .] towards its complement,
+    p the polynomial that interpolates f at the Ritz values. Quadratic forms are exact, and so
+    is a bilinear form by polarisation.
+    """
+    values, inside = jnp.linspace(1.0, 3.0, 7), jnp.arange(7) < 3
+    vectors = jax.scipy.linalg.block_diag(cases.unitary(3, 4), cases.unitary(4, 5))
+    matrix = (vectors * values) @ vectors.T
+    v = vectors[:, :3] @ jnp.array([1.0, -2.0, 0.5])
+    w = cases.random((7,), 2)
+
+    def vector_form(p, v):
+        out = funm_lanczos(jnp.log, cases.symmetrised, v, p, depth=6)
+        return jnp.where(out.num_steps == 3, w @ out.value, jnp.nan)
+
+    def polarised(p, v):
+        def form(x):
+            return funm_quadratic(jnp.log, cases.symmetrised, x, p, depth=7).value
+
+        return 0.25 * (form(v + w) - form(v - w))
+
+    ours, exact = (jax.jit(jax.grad(f, (0, 1)))(matrix, v) for f in (vector_form, polarised))
+    coefficients = np.polyfit(values[:3], np.log(values[:3]), 2)
+    polynomial = np.where(inside, np.log(values), np.polyval(coefficients, values))
+
+    def expected(function):
+        gap = values[:, None] - values
+        table = jnp.where(
+            gap == 0, 1 / values, (function[:, None] - function) / jnp.where(gap == 0, 1, gap)
+        )
+        gradient = vectors @ (table * jnp.outer(w @ vectors, v @ vectors)) @ vectors.T
+        return 0.5 * (gradient + gradient.T), vectors @ (function * (vectors.T @ w))
+
+    assert cases.relative(exact, expected(jnp.log(values))) < 1e-11
+    assert cases.relative(ours, expected(jnp.asarray(polynomial))) < 1e-9
+    assert cases.relative(ours, expected(jnp.log(values))) > 1e-3
 
 
 def test_status_of_what_cannot_be():
