@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.preprocessing import PowerTransformer
 
-from gpkit.data.quadrature import normal_crps
+from gpkit.data.quadrature import normal_covariance, normal_crps
 from gpkit.data.transforms import (
     TRANSFORMS,
     Identity,
@@ -107,6 +107,13 @@ def test_covariance_against_draws_and_its_own_diagonal(transform):
     draws = transform.inverse(mean + rng.normal(size=(400_000, 3)) @ root.T)
     scale = np.sqrt(np.outer(np.diag(found), np.diag(found)))
     np.testing.assert_allclose(np.cov(draws.T) / scale, found / scale, atol=0.03)
+
+
+def test_the_expansion_of_the_covariance_against_the_log_normal_form():
+    mean = np.array([0.2, 0.5, -0.4])
+    joint = np.array([[0.3, 0.1, -0.2], [0.1, 0.5, 0.0], [-0.2, 0.0, 0.4]])
+    exact = Log(0.0).covariance(mean, joint)
+    np.testing.assert_allclose(normal_covariance(np.exp, mean, joint), exact, rtol=1e-9, atol=1e-12)
 
 
 def test_several_targets_have_powers_of_their_own():
