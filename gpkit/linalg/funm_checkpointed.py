@@ -43,7 +43,7 @@ def funm_lanczos_checkpointed(
 
     **Arguments:** as for `funm_lanczos`; `segment` as for `lanczos_checkpointed`.
 
-    **Cost:** 2 `depth` products forward; fewer than 3 `depth` more for a gradient, and `depth`
+    **Cost:** 2 `depth` products forward; fewer than 2 `depth` more for a gradient, and `depth`
     products with the adjoint. Memory: 2 depth / s + s vectors for a gradient, with s =
     ceil(sqrt(2 depth)) by default.
 
