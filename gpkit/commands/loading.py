@@ -11,6 +11,7 @@ from gpkit.commands.dividing import divide, needed_column
 from gpkit.commands.opening import Opened, open_data
 from gpkit.commands.settings import Settings
 from gpkit.data import Dataset, Kind, find_leak
+from gpkit.data.kinds import column_of, kind_of
 from gpkit.data.surveying import as_option
 
 
@@ -102,10 +103,14 @@ def _refuse_gaps(opened: Opened, names: list[str]) -> None:
     row, column = np.argwhere(gaps)[0]
     counts = dict(zip(names, gaps.sum(axis=0), strict=True))
     listed = ", ".join(f"{name!r} {count}" for name, count in counts.items() if count)
+    # Among text, what was taken as missing ("None") may have been written as a level.
+    labels = [n for n in names if kind_of(column_of(opened.frame, n)) is Kind.CATEGORY]
+    level = next((n for n in labels if counts[n] and "(" in opened.remarks.get(n, "")), None)
+    remedy = f"; to take what is written there as a level, --categorical {as_option(level or '')}"
     raise ValueError(
         f"{gaps.any(axis=1).sum()} of {len(gaps)} rows have gaps (first: {opened.place(row)}, "
         f"column {names[column]!r}; by column: {listed}); leave these rows out with --missing "
-        "drop, or columns with --drop"
+        f"drop, or columns with --drop{remedy if level else ''}"
     )
 
 

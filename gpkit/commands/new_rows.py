@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gpkit.data import Column, Kind, Schema
-from gpkit.data.cells import Want
+from gpkit.data.cells import MISSING, Want
 from gpkit.data.kinds import column_of, text_names
 
 
@@ -19,7 +19,7 @@ def wanted(columns: Sequence[Column]) -> dict[str, Want]:
 def _want(column: Column) -> Want:
     if column.kind is Kind.CATEGORY:
         if all(isinstance(level, str) for level in column.levels):
-            return "label"
+            return "label" if MISSING.isdisjoint(column.levels) else "text"
         return "auto" if any(isinstance(level, bool) for level in column.levels) else "number"
     if column.kind is Kind.NUMERIC:
         return "number"
@@ -40,7 +40,7 @@ def check_columns(needed: Sequence[str], known: Sequence[str]) -> None:
 def predictable(
     schema: Schema,
     frame: pd.DataFrame,
-    place: Callable[[int], str] = "row {} (counted from 0)".format,
+    place: Callable[[int], str] = "row {}, counted from 0".format,
 ) -> tuple[np.ndarray, list[str]]:
     """Which rows a model with these columns can predict, and why not the others.
 

@@ -44,7 +44,7 @@ class Opened:
     dropped: tuple[Dropped, ...] = ()
     remarks: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    place: Callable[[int], str] = "row {} (counted from 0)".format
+    place: Callable[[int], str] = "row {}, counted from 0".format
 
 
 def open_data(settings: Settings) -> Opened:

@@ -39,7 +39,7 @@ def run(
         frame, place, extra = _from_file(schema, table, sep, decimal)
     else:
         frame = load_table(table, data_dir=data_dir).frame
-        place = "row {} (counted from 0)".format
+        place = "row {}, counted from 0".format
         extra = [name for name in frame.columns if name not in schema.names]
     extra = [name for name in extra if name not in predictor.targets]
     if extra and not quiet:

@@ -12,8 +12,9 @@ from jaxtyping import Int
 
 from gpkit.data.dates import AmbiguousDates, parse_dates, whole_dates
 
-Want = Literal["auto", "number", "date", "label", "code"]
-"""What a column must be: found out; numbers; dates; text; text or numbers as they come."""
+Want = Literal["auto", "number", "date", "label", "text", "code"]
+"""What a column must be: found out; numbers; dates; text; text of which only empty cells are
+missing, so that "None" is a level; numbers or else such text."""
 
 MISSING = frozenset({
     "", "?", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "<NA>", "None", "NULL", "null", "#N/A",
@@ -97,8 +98,8 @@ def type_cells(cells: Cells, want: Want = "auto") -> Typed:
     texts = [cell.strip() for cell in cells.values]
     cells = cells._replace(values=texts)
     present = np.array([text not in MISSING for text in texts])
-    if want == "label":
-        return _labels(texts, present)
+    if want in ("label", "text"):
+        return _labels(texts, present if want == "label" else _written(texts))
     if not present.any():
         return Typed(pd.Series(np.full(len(texts), np.nan)), "no values")
     if want == "auto" and all(text.lower() in _BOOLEANS for text in compress(texts, present)):
@@ -121,7 +122,7 @@ def _numbers_or_else(cells: Cells, present: np.ndarray, want: Want) -> Typed:
     if want == "number":
         raise ValueError(f"{cells.at(first)} is no number; correct it or leave the cell empty")
     if want == "code":
-        return _labels(cells.values, present)
+        return _labels(cells.values, _written(cells.values))
     if 2 * usable.sum() >= numbers.present.sum():
         raise ValueError(
             f"{cells.at(first)} is no number, but {usable.sum()} of {numbers.present.sum()} cells "
@@ -286,9 +287,14 @@ def _labels(texts: Sequence[str], present: np.ndarray) -> Typed:
     return Typed(pd.Series(values), _gaps(texts, present))
 
 
+def _written(texts: Sequence[str]) -> np.ndarray:
+    """Which cells are not empty."""
+    return np.array([bool(text) for text in texts])
+
+
 def _gaps(texts: Sequence[str], present: np.ndarray) -> str:
     """How many cells are missing, and as what they are written."""
-    gone = [text for text, there in zip(texts, present, strict=True) if not there]
+    gone = list(compress(texts, ~present))
     written = [text for text in dict.fromkeys(gone) if text]
     if not gone:
         return ""

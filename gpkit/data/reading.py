@@ -105,7 +105,7 @@ class ParquetSource(AbstractSource):
         return _together(found)
 
     def place(self, row: int) -> str:
-        return f"row {row} (counted from 0)"
+        return f"row {row}, counted from 0"
 
 
 def open_table(

@@ -144,3 +144,13 @@ def test_two_values_look_like_a_class(settings, tmp_path):
         "has the two values 0 and 1 only: gpkit does regression"
         in load_work(settings(path)).notes[-1]
     )
+
+
+def test_a_level_that_looks_missing_is_one_on_demand(settings, tmp_path):
+    rows = [(i % 5, ["None", "one", "two"][i % 3], i * i % 7) for i in range(12)]
+    path = write(tmp_path / "t.csv", "x,garage,y", rows)
+    message = "'garage' 4.*to take what is written there as a level, --categorical garage"
+    with pytest.raises(ValueError, match=message):
+        load_work(settings(path))
+    work = load_work(settings(path, categorical=("garage",)))
+    assert work.dataset.columns[1].levels == ("None", "one", "two")

@@ -58,3 +58,16 @@ def test_cells_are_read_as_in_training(tmp_path):
     )
     with pytest.raises(ValueError, match="column 'x', line 3: 'many' is no number"):
         open_table(tmp_path / "t.csv").typed(schema.kept, wanted(schema.columns))
+
+
+def test_levels_that_look_missing_are_known_again(tmp_path):
+    schema = Encoder.fit(pd.DataFrame({"garage": ["None", "one", "two"]})).schema
+    (tmp_path / "t.csv").write_text("garage,x\nNone,1\n,2\nNA,3\n")
+    source = open_table(tmp_path / "t.csv")
+    frame = source.typed(schema.kept, wanted(schema.columns)).frame
+    usable, reasons = predictable(schema, frame, source.place)
+    np.testing.assert_array_equal(usable, [True, False, False])
+    assert reasons == [
+        "1 have no value in 'garage' (first: line 3)",
+        "1 have an unseen level in 'garage' (first: 'NA', line 4)",
+    ]

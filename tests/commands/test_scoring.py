@@ -12,7 +12,7 @@ from gpkit.commands.scoring import score_test
 from gpkit.data import Dataset, Encoder
 from gpkit.predictor import Prediction
 
-UNSEEN = "1 have an unseen level in 'k' (first: 'c', row {} (counted from 0))"
+UNSEEN = "1 have an unseen level in 'k' (first: 'c', row {}, counted from 0)"
 
 
 class Guess(NamedTuple):

@@ -93,6 +93,20 @@ def test_more_digits_than_a_float_holds_are_no_integers():
     assert typed(["12345678901234567890", "1"]).series.dtype == np.float64
 
 
+def test_a_category_on_demand_has_none_as_a_level():
+    cells = ["None", "one", "", "NA", "one"]
+    for want in ("code", "text"):
+        series, remark = typed(cells, want)
+        assert series.dropna().tolist() == ["None", "one", "NA", "one"]
+        assert remark == "1 missing"
+    assert typed(cells, "label").series.dropna().tolist() == ["one", "one"]
+    assert typed(["1", "NA", "2"], "code").series.dropna().tolist() == [1, 2]
+
+
+def test_numbers_with_a_point_are_no_dates():
+    assert typed(["20200131.0", "20200201.0"]).series.tolist() == [20200131.0, 20200201.0]
+
+
 def test_numbers_among_much_text_are_labels():
     assert typed(["A", "B", "3", "C"]).series.tolist() == ["A", "B", "3", "C"]
 

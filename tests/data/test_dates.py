@@ -47,7 +47,8 @@ def test_what_does_not_fit_the_others_is_no_date():
 @pytest.mark.parametrize(
     "cells",
     [["a", "b"], ["12", "13"], ["1.5", "2.5"], ["1.2.3", "1.2.4"], ["A-1", "B-2"], ["10:30"],
-     ["10.0.0.1"], ["12-34", "13-35"], ["May", "June"], ["99/99/2020", "98/98/2020"], []],
+     ["10.0.0.1"], ["12-34", "13-35"], ["May", "June"], ["99/99/2020", "98/98/2020"], [],
+     ["2020-01-31", "later", "soon", "never"]],
 )  # fmt: skip
 def test_other_text_is_no_date(cells):
     assert parse_dates(cells) is None
@@ -66,7 +67,7 @@ def test_whole_numbers_are_dates_only_if_all_are():
     found = whole_dates(np.array([20200131.0, np.nan, 19580329]))
     assert days(found)[[0, 2]].tolist() == [18292.0, -4296.0]
     assert found.isna().tolist() == [False, True, False]
-    for odd in (20201301, 20200230, 12345678, 2020013, 20200131.5):
+    for odd in (20201301, 20200230, 12345678, 2020013, 20200130.25):
         assert whole_dates(np.array([20200131.0, odd])) is None
     assert whole_dates(np.array([20200131.0, 20200131])) is None
 

@@ -31,6 +31,8 @@ def cut(tmp_path):
         ("a b  c\n1 2  3\n 4  5 6 \n", " "),
         ("first name,b\nx y,2\n", ","),
         ('a,b\n"x;y",2\n', ","),
+        # A semicolon would leave the header one name short.
+        ("a,b\nx;y,2\nz;w,3\n", ","),
         ("alone\n1\n2\n", ","),
         ("when,v\n2020-01-01 10:00,1\n", ","),
         # Most rows have two cells: the comma is right, and the odd row can be named.

@@ -83,7 +83,7 @@ def test_parquet_knows_its_types_and_dates_may_be_text_or_numbers(tmp_path):
     ]  # fmt: skip
     assert found.frame["code"].tolist()[:2] == ["01", "02"]
     assert set(found.remarks) == {"day", "whole"}
-    assert source.place(2) == "row 2 (counted from 0)"
+    assert source.place(2) == "row 2, counted from 0"
 
 
 def test_a_file_that_is_nearly_there_is_suggested(tmp_path):
