@@ -47,6 +47,8 @@ def lanczos_checkpointed(
     recurrence again. Second derivatives in reverse mode store more.
 
     **Raises:** as `lanczos`, and `ValueError` for segment < 1.
+
+    **Source:** schedule: Griewank and Walther 2008, chapter 12; derivative: see `lanczos`.
     """
     flat = krylov.flatten_square(matvec, v, params)
     plan = Plan.of(krylov.check_depth(depth, flat.vector.size), segment)

@@ -69,6 +69,10 @@ def hermitian_function(
 
     **Cost:** one eigendecomposition and 2 n^3 flops; the same and 6 n^3 more for a
     derivative; of the order of n^3 evaluations of f'' for a second derivative.
+
+    **Raises:** nothing; NaN where f is not defined at an eigenvalue.
+
+    **Source:** see the module.
     """
     pure, captured = hoist(f, matrix.real[0])
     return _apply(_Function.of(pure), _eigh, captured, matrix)
@@ -84,6 +88,10 @@ def general_function(
     defective.
 
     **Cost:** one nonsymmetric eigendecomposition (on the CPU) per evaluation and derivative.
+
+    **Raises:** nothing; a large condition number says that the value is not to be trusted.
+
+    **Source:** see the module; Higham 2008, section 4.5.
     """
     matrix = matrix.astype(jnp.result_type(matrix, jnp.complex64))
     pure, captured = hoist(f, matrix[0])

@@ -46,8 +46,12 @@ def xtrace(
     Args: as in `gpkit.linalg.trace.hutchinson`; `num_matvecs` is rounded down to an even number,
         from 2 to 2n; `basis` is "frozen" or "differentiated", see `gpkit.linalg.trace`.
 
+    Cost beside the products: O(n k^2 + k^4) flops for k probes; memory 3 blocks n x k.
+
     Raises:
         ValueError: `num_matvecs` out of range, or an unknown `basis`.
+
+    Source: see the module.
     """
     n = template.shape[0]
     check_budget(num_matvecs, 2, 2 * n)
@@ -121,8 +125,12 @@ def xnystrace(
         "differentiated", has a far larger variance where A is nearly of low rank but its
         derivative is not, and loses its digits where A has a rank below `num_matvecs`.
 
+    Cost beside the products: O(n k^2 + k^4) flops for k probes; memory 3 blocks n x k.
+
     Raises:
         ValueError: `num_matvecs` out of range, or an unknown `basis`.
+
+    Source: see the module.
     """
     n = template.shape[0]
     check_budget(num_matvecs, 2, n)
@@ -172,8 +180,12 @@ def xdiag(
 
     Args: as in `xtrace`.
 
+    Cost beside the products: O(n k^2) flops for k probes; memory 6 blocks n x k.
+
     Raises:
         ValueError: `num_matvecs` out of range, or an unknown `basis`.
+
+    Source: see the module.
     """
     n = template.shape[0]
     check_budget(num_matvecs, 2, 2 * n)

@@ -71,6 +71,9 @@ def low_rank_plus_diagonal(
 
     Raises:
         ValueError: shapes do not fit, or a known diagonal is not positive.
+
+    Source: Sherman, Morrison and Woodbury's formula in spectral form; for kernel matrices Gardner,
+    Pleiss, Bindel, Weinberger and Wilson 2018.
     """
     factor = jax.lax.stop_gradient(jnp.asarray(factor))
     diagonal = jax.lax.stop_gradient(jnp.asarray(diagonal, factor.dtype))

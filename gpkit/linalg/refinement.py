@@ -46,6 +46,11 @@ def mixed_precision_cg(
     Statuses, restarts from the true residual and derivatives are those of `cg`; in the
     result, `num_products` counts the products in high precision.
 
+    Cost: a few products in high precision, and for each an inner solve in low precision; memory 5
+    blocks of the size of b in each.
+
+    Raises: nothing of its own; shapes that do not fit fail in the product.
+
     Source: Higham and Mary 2022, section 8 (iterative refinement in Krylov form); flexible
     conjugate gradients: Golub and Ye 1999.
     """

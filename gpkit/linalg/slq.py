@@ -83,6 +83,10 @@ def slq(
         noise variance for a kernel matrix, 1 for one whitened by a partial Cholesky or
         Nystroem factor (see `LowRankPlusDiagonal`).
 
+    Cost: that of `slq_trace`, and two whitenings, 8 n r flops, per product.
+
+    Raises: as `slq_trace`.
+
     Source: Ubaru, Chen and Saad 2017; Wenger, Pleiss, Hennig, Cunningham and Gardner 2022.
     """
     options = {"key": key, "num_probes": num_probes, "depth": depth, "probes": probes}
@@ -137,7 +141,10 @@ def slq_trace(
     gradient; memory num_probes bases of depth n numbers.
 
     Raises:
-        ValueError: num_probes or depth out of range.
+        ValueError: num_probes out of range, or a template that is no vector.
+
+    Source: Bai, Fahey and Golub 1996 (probes with quadrature); Golub and Meurant 2010, section
+    7.1; Ubaru, Chen and Saad 2017.
     """
     n, dtype = _size(template, params)
     if num_probes < 1:

@@ -45,6 +45,8 @@ def hutchinson(
         template: an array of length n, or its shape and dtype.
         key, probes: see `gpkit.linalg.probes`.
 
+    Cost: one block product with `num_matvecs` columns.
+
     Raises:
         ValueError: `num_matvecs` below 1.
 
