@@ -25,7 +25,7 @@ def picture(folder: Path) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     draw_comparison(left, comparison)
     draw_predictions(right, test[table.target].to_numpy(), mean, std, target=table.target)
-    left.set_title(f"{table.name}: 8 kernels on {predictor.num_rows} rows")
+    left.set_title(f"{table.name}: {len(comparison)} kernels on {predictor.num_rows} rows", pad=26)
     right.set_title(f"{comparison.index[0]} on {len(test)} held-out rows")
     return figure
 

@@ -20,7 +20,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def rmse(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike | None = None) -> float:
-    r"""Root mean squared error, :math:`\sqrt{\frac1n \sum_i (y_i - \mu_i)^2}`; `std` is unused.
+    r"""Root mean squared error, $\sqrt{\frac1n \sum_i (y_i - \mu_i)^2}$; `std` is unused.
 
     Squares are taken of scaled errors, so that errors of 1e200 do not overflow.
     """
@@ -29,7 +29,7 @@ def rmse(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike | None = None) -> fl
 
 
 def mae(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike | None = None) -> float:
-    r"""Mean absolute error, :math:`\frac1n \sum_i |y_i - \mu_i|`; `std` is unused."""
+    r"""Mean absolute error, $\frac1n \sum_i |y_i - \mu_i|$; `std` is unused."""
     del std
     return float(np.mean(np.abs(_error(y_true, mean))))
 
@@ -37,7 +37,7 @@ def mae(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike | None = None) -> flo
 def r2(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike | None = None) -> float:
     r"""Coefficient of determination, higher is better; `std` is unused.
 
-    :math:`R^2 = 1 - \sum_i (y_i - \mu_i)^2 / \sum_i (y_i - \bar y)^2`, averaged over targets.
+    $R^2 = 1 - \sum_i (y_i - \mu_i)^2 / \sum_i (y_i - \bar y)^2$, averaged over targets.
 
     Raises:
         ValueError: if a target is constant, since the ratio is then undefined.
@@ -55,7 +55,7 @@ def r2(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike | None = None) -> floa
 def nlpd(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike) -> float:
     r"""Negative log predictive density of a Gaussian, in nats per row; lower is better.
 
-    :math:`\frac1n \sum_i \tfrac12\log 2\pi + \log\sigma_i + \tfrac12 (y_i - \mu_i)^2/\sigma_i^2`
+    $\frac1n \sum_i \tfrac12\log 2\pi + \log\sigma_i + \tfrac12 (y_i - \mu_i)^2/\sigma_i^2$
 
     Raises:
         ValueError: if a standard deviation is zero (the density is then no number).
@@ -86,8 +86,8 @@ def msll(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike, y_train: ArrayLike)
 def crps(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike) -> float:
     r"""Continuous ranked probability score of a Gaussian, in units of y; lower is better.
 
-    With :math:`z = (y - \mu)/\sigma`, :math:`\sigma \{z (2\Phi(z) - 1) + 2\varphi(z) -
-    \pi^{-1/2}\}`; its limit at zero standard deviation is the absolute error
+    With $z = (y - \mu)/\sigma$, $\sigma \{z (2\Phi(z) - 1) + 2\varphi(z) -
+    \pi^{-1/2}\}$; its limit at zero standard deviation is the absolute error
     (Gneiting & Raftery 2007, equation 21, with the sign turned).
     """
     error, std = _error(y_true, mean), _deviation(std, mean, allow_zero=True)
@@ -102,7 +102,7 @@ def crps(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike) -> float:
 def coverage(y_true: ArrayLike, mean: ArrayLike, std: ArrayLike, *, level: float = 0.9) -> float:
     r"""Fraction of targets in the central interval of probability `level`; best is `level`.
 
-    The interval is :math:`\mu \pm \sigma\,\Phi^{-1}((1 + \text{level})/2)`, ends included.
+    The interval is $\mu \pm \sigma\,\Phi^{-1}((1 + \text{level})/2)$, ends included.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie strictly between 0 and 1, got {level}")

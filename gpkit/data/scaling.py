@@ -15,7 +15,7 @@ Array = Float[np.ndarray, "..."]
 
 @dataclass(frozen=True, eq=False)
 class TargetScaler:
-    r"""Affine map :math:`z = (y - c)/s` of the target, and everything predicted back.
+    r"""Affine map $z = (y - c)/s$ of the target, and everything predicted back.
 
     `center` and `scale` have shape ``()`` for targets ``(n,)`` and ``(t,)`` for ``(n, t)``:
     one scale per target. Standard deviations are multiplied by s, never computed from an
@@ -100,7 +100,7 @@ class TargetScaler:
         return values / self.scale / self.scale
 
     def log_evidence(self, value: Any, n: int) -> Any:
-        r"""Log evidence of the original targets: ``value`` :math:`- n \sum_t \log s_t`.
+        r"""Log evidence of the original targets: ``value`` $- n \sum_t \log s_t$.
 
         `value` is the total over targets in standardised units, in nats, of n rows.
         """

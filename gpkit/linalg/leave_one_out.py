@@ -43,7 +43,7 @@ def xtrace(
 
     For decaying spectra more accurate than Hutch++ at the same number of products.
 
-    Args: as in `gpkit.linalg.trace.hutchinson`; `num_matvecs` is rounded down to an even number,
+    Arguments as in `gpkit.linalg.trace.hutchinson`; `num_matvecs` is rounded down to an even number,
         from 2 to 2n; `basis` is "frozen" or "differentiated", see `gpkit.linalg.trace`.
 
     Cost beside the products: O(n k^2 + k^4) flops for k probes; memory 3 blocks n x k.
@@ -120,7 +120,7 @@ def xnystrace(
     without probe i has trace tr(Y H^{-1} Y^T) - |Y h_i|^2 / h_ii and leaves 1 / h_ii of the
     probe's quadratic form. A shift of the size of rounding errors keeps H definite.
 
-    Args: as in `xtrace`, `num_matvecs` from 2 to n. With the approximations "frozen" the
+    Arguments as in `xtrace`, `num_matvecs` from 2 to n. With the approximations "frozen" the
         derivative is Hutchinson's with the same probes. That of the computed number,
         "differentiated", has a far larger variance where A is nearly of low rank but its
         derivative is not, and loses its digits where A has a rank below `num_matvecs`.
@@ -178,7 +178,7 @@ def xdiag(
 ) -> DiagonalEstimate:
     """diag A for symmetric A, unbiased, entry by entry.
 
-    Args: as in `xtrace`.
+    Arguments as in `xtrace`.
 
     Cost beside the products: O(n k^2) flops for k probes; memory 6 blocks n x k.
 

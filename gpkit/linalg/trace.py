@@ -71,7 +71,7 @@ def hutch_plus_plus(
     Hutchinson's estimate of the second term. Unbiased for any square A; for positive
     semidefinite A the error falls like 1 / num_matvecs, faster with the spectrum.
 
-    Args: as in `hutchinson`; `num_matvecs` is rounded down to a multiple of 3, at most 3n;
+    Arguments as in `hutchinson`; `num_matvecs` is rounded down to a multiple of 3, at most 3n;
         `basis` is "frozen" or "differentiated", see the module.
 
     Cost beside the products: O(n num_matvecs^2) flops.

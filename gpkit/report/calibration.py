@@ -106,7 +106,7 @@ def draw_pit(axes: Axes, pit: Values) -> None:
     axes.bar(edges[:-1], heights, 1 / bins, align="edge", color="none", edgecolor=BLUE, hatch="//")
     axes.axhline(1.0, color=DARK, linewidth=1, linestyle="--")
     axes.set_xlim(0, 1)
-    axes.set_xlabel("PIT: predicted probability below the observed value")
+    axes.set_xlabel("PIT: predicted probability\nbelow the observed value")
     axes.set_ylabel("frequency relative to calibrated")
 
 

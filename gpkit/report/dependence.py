@@ -4,7 +4,8 @@ $$\bar f_j(v) = \frac1S \sum_{s=1}^S f(x_{s1}, \dots, x_{sj} = v, \dots, x_{sd})
 
 over S rows of the table (Friedman 2001, *Greedy function approximation*, section 8.2). Under
 a Gaussian process it is a Gaussian itself, of variance $S^{-2} \sum_{s,t} C_{st}$ with C the
-posterior covariance of the S values: that is the band. Where inputs are correlated, rows that
+posterior covariance of the S values: that is the band (behind a transform of the target, to
+first order). Where inputs are correlated, rows that
 no table holds enter the average, and the band is wide there.
 """
 
@@ -15,6 +16,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gpkit.data import Schema
+from gpkit.predictor import Predictor
 from gpkit.report.inputs import (
     AnyPredictor,
     InputRows,
@@ -24,6 +27,8 @@ from gpkit.report.inputs import (
     predictor_of,
 )
 from gpkit.report.style import BLUE, GREY, light_grid, new_figure
+from gpkit.selection.mixture import MixturePredictor
+from gpkit.transformed import TransformedPredictor
 
 _ROWS = 48
 _POINTS = 20
@@ -100,7 +105,8 @@ def partial_dependence(
     curves = [values.mean(axis=1) for values in means]
     order = sorted(range(rows.d), key=lambda j: -float(np.ptp(curves[j])))[:most]
     return [
-        Dependence(j, grids[j], curves[j], _std(predictor, rows, base, j, grids[j])) for j in order
+        Dependence(j, grids[j], curves[j], _std(predictor, rows.schema, base, j, grids[j]))
+        for j in order
     ]
 
 
@@ -119,22 +125,47 @@ def _moved(base: np.ndarray, j: int, grid: np.ndarray) -> np.ndarray:
 
 
 def _std(
-    predictor: AnyPredictor, rows: InputRows, base: np.ndarray, j: int, grid: np.ndarray
+    predictor: AnyPredictor, schema: Schema, base: np.ndarray, j: int, grid: np.ndarray
 ) -> np.ndarray:
-    size = len(base)
-    moved = _moved(base, j, grid)
-    table = as_table(rows.schema, moved)
-    std, latent = predictor.predict(table).std, predictor.latent(table).std
-    # In units of the largest deviation: squares of original units can underflow.
+    """Standard deviation of the averaged function at every value of the grid."""
+    if not isinstance(predictor, MixturePredictor):
+        return _std_of_one(predictor, schema, base, j, grid)
+    table = as_table(schema, _moved(base, j, grid))
+    each = [p.mean(table).reshape(len(grid), -1).mean(axis=1) for p in predictor.predictors]
+    apart = np.array(each) - np.tensordot(predictor.weights, each, 1)
+    within = [_std_of_one(p, schema, base, j, grid) for p in predictor.predictors]
+    # Law of total variance, by a hypotenuse: squares of original units can underflow.
+    return np.hypot.reduce(np.sqrt(predictor.weights)[:, None] * np.hypot(apart, within), axis=0)
+
+
+def _std_of_one(
+    predictor: Predictor | TransformedPredictor,
+    schema: Schema,
+    base: np.ndarray,
+    j: int,
+    grid: np.ndarray,
+) -> np.ndarray:
+    plain = predictor.base if isinstance(predictor, TransformedPredictor) else predictor
+    moved, size = _moved(base, j, grid), len(base)
+    table = as_table(schema, moved)
+    mean, latent = plain.latent(table)
+    weight = np.ones(len(moved))
+    if isinstance(predictor, TransformedPredictor):
+        # To first order, y moves by 1 / T'(y) for each unit of T(y).
+        transform = predictor.transform
+        weight = np.exp(-transform.log_slope(transform.inverse(mean)))
+    std = plain.predict(table).std
     scale = float(np.max(std))
-    noise = ((std / scale) ** 2 - (latent / scale) ** 2).reshape(len(grid), size).sum(axis=1)
-    total = np.empty(len(grid))
+    noise = weight**2 * ((std / scale) ** 2 - (latent / scale) ** 2)
+    total = -noise.reshape(len(grid), size).sum(axis=1)
     for first in range(0, len(grid), _BLOCK):
         count = len(grid[first : first + _BLOCK])
-        part = as_table(rows.schema, moved[first * size : (first + count) * size])
-        joint = predictor.covariance(part).reshape(count, size, count, size) / scale / scale
-        total[first : first + count] = np.einsum("kikj->k", joint)
-    return scale * np.sqrt(np.maximum(total - noise, 0.0)) / size
+        rows = slice(first * size, (first + count) * size)
+        joint = plain.covariance(as_table(schema, moved[rows])) / scale / scale
+        w = weight[rows].reshape(count, size)
+        joint = joint.reshape(count, size, count, size)
+        total[first : first + count] += np.einsum("ki,kikj,kj->k", w, joint, w)
+    return scale * np.sqrt(np.maximum(total, 0.0)) / size
 
 
 def _draw(axes: Axes, rows: InputRows, found: Dependence, reach: float) -> None:

@@ -86,8 +86,8 @@ def draw_comparison(axes: Axes, frame: pd.DataFrame) -> None:
     axes.set_ylim(len(frame) - 0.5, -0.5)
     axes.set_xlabel("delta in nats, with 2 standard errors")
     light_grid(axes, "x")
-    # The last ones lie on the left: this corner is free.
-    axes.legend(loc="lower right")
+    # Above: within the axes an error bar reaches into every corner sooner or later.
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(_LOOKS), frameon=False)
 
 
 def _spread(delta: Values) -> float:

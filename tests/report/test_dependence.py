@@ -1,6 +1,7 @@
 """Partial dependence against its definition, row by row."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gpkit.report.dependence import dependence_figure, partial_dependence
@@ -34,6 +35,25 @@ def test_bands_are_those_of_the_average_of_the_function(found):
         encoded = model.predictor_.encoder.encode(as_table(rows.schema, moved))
         joint = np.asarray(posterior.covariance(encoded))
         np.testing.assert_allclose(curve.std[k], scale * np.sqrt(joint.mean()), rtol=1e-5)
+
+
+def test_bands_of_a_mixture_and_behind_a_transform(stacked):
+    model, X, _ = stacked
+    rows = InputRows.of(model.predictor_, X)
+    (curve,) = partial_dependence(model.predictor_, rows, most=1, seed=0)
+    k = 7
+    # With one input there is nothing to average over: these are moments of the function.
+    latent = [p.latent(pd.DataFrame({"wide": curve.grid[[k]]})) for p in mixed_parts(model)]
+    weights, means = model.predictor_.weights, np.array([m[0] for m, _ in latent])
+    variance = weights @ (np.array([s[0] for _, s in latent]) ** 2 + (means - weights @ means) ** 2)
+    # The transform enters to first order only.
+    np.testing.assert_allclose(curve.std[k], np.sqrt(variance), rtol=0.02)
+
+
+def mixed_parts(model):
+    parts = model.predictor_.predictors
+    assert {type(p).__name__ for p in parts} == {"Predictor", "TransformedPredictor"}
+    return parts
 
 
 def test_inputs_come_in_the_order_of_their_effect(found):
