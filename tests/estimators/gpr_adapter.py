@@ -118,6 +118,8 @@ class Adapter(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y):
         X, y = np.asarray(X, float), np.asarray(y, float)
+        # Their convention: a single column of targets comes back as a vector.
+        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         start = theirs.ConstantKernel() * theirs.RBF() if self.kernel is None else self.kernel
         scale = X.std(axis=0)
         unit = (scale[0] if len(scale) == 1 else scale.mean()) if self.normalize_y else 1.0
@@ -169,7 +171,7 @@ class Adapter(RegressorMixin, BaseEstimator):
 
     def log_marginal_likelihood(self, theta=None, eval_gradient=False, clone_kernel=True):
         if theta is None:
-            return float(self._gpr.log_evidence_.value)
+            return np.float64(self._gpr.log_evidence_.value)
         part = translate(self.kernel_.clone_with_theta(theta))
 
         def value(kernel):
@@ -178,9 +180,9 @@ class Adapter(RegressorMixin, BaseEstimator):
 
         found, slope = jax.value_and_grad(value)(part.kernel)
         if not eval_gradient:
-            return float(found)
+            return np.float64(found)
         gradient = [_log_gradient(read(part.kernel), read(slope)) for read in part.reads]
-        return float(found), np.concatenate([np.ravel(g) for g in gradient])
+        return np.float64(found), np.concatenate([np.ravel(g) for g in gradient])
 
 
 def _log_gradient(parameter, slope):

@@ -18,7 +18,6 @@ from tests.estimators.gpr_adapter import Adapter
 
 NO_PRIOR = "predictions before fit: an unfitted estimator raises NotFittedError"
 MUTABLE = "kernels are values: there is no kernel object to change in place"
-COLUMN = "a target of shape (n, 1) stays a column; theirs is squeezed (n_targets=None and 10 pass)"
 TEXT = "the text or class of an error is theirs; ours is raised too"
 
 # Their test, or one case of it by a word in its parameters: why it does not apply.
@@ -35,8 +34,6 @@ APART = {
     "test_gpr_fit_error": TEXT,
     "test_gpr_predict_error": TEXT,
     "test_gpr_lml_error": "a question of their interface: gradient without theta",
-    "test_predict_shapes[n_targets=1,": COLUMN,
-    "test_sample_y_shapes[n_targets=1,": COLUMN,
     "test_n_targets_error": "there is no n_targets: the target tells",
     "test_y_multioutput": "draws of two targets need not begin with those of one (the rest holds)",
     "test_lml_gradient": "an expected failure in their file too: differences with step 1e-9",
