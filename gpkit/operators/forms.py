@@ -175,7 +175,7 @@ def _(kernel: Scale, X, Z):
 @tile.register
 def _(kernel: Scale, x, z, dtype):
     inner = tile(kernel.kernel, x, z, dtype)
-    return read(kernel.variance, inner) * inner
+    return _spread(read(kernel.variance, inner), inner.shape[1]) * inner
 
 
 @prepared.register
@@ -191,9 +191,9 @@ def _(kernel: Select, x, z, dtype):
 
 @prepared.register
 def _(kernel: ChangePoint, X, Z):
-    children = _each((kernel.left, kernel.right), X, Z)
-    weights = tuple(_weight(kernel, A.astype(wide())) for A in (X, Z))
-    return tuple((w, *features) for w, features in zip(weights, children, strict=True))
+    left, right = _each((kernel.left, kernel.right), X, Z)
+    w, v = (_weight(kernel, A.astype(wide())) for A in (X, Z))
+    return (w, *left), (v, *right)
 
 
 @tile.register
@@ -227,7 +227,17 @@ def _(kernel: Linear, X, Z):
 
 @tile.register
 def _(kernel: Linear, x, z, dtype):
-    return _product(x, z).astype(dtype)
+    # Nothing cancels here: the precision of the tile is enough.
+    return _product(x.astype(dtype), z.astype(dtype))
+
+
+def _spread(value: Array, columns: int) -> Array:
+    """A number as a row, so that its derivative sums over rows first.
+
+    The compiler turns a sum down columns into vector instructions, that of a whole tile into
+    one addition after the other; the barrier keeps the two sums apart.
+    """
+    return jax.lax.optimization_barrier(jnp.broadcast_to(value, (columns,)))
 
 
 def _each(kernels: tuple, X: Inputs, Z: Inputs) -> tuple[tuple, tuple]:

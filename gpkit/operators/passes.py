@@ -66,9 +66,9 @@ def bilinear_gradient(
         x, z = take(left, i, grid.rows), take(right, j, grid.columns)
         u, w = take(weights_left, i, grid.rows), take(weights_right, j, grid.columns)
         _, pull = jax.vjp(lambda p, x, z: tile(eqx.combine(p, static), x, z, dtype), params, x, z)
-        weight = jnp.matmul(u, w.T, precision=jax.lax.Precision.HIGHEST)
         if grid.symmetric:
-            weight = jnp.where(i == j, 0.5, 1.0).astype(dtype) * weight
+            u = jnp.where(i == j, 0.5, 1.0).astype(dtype) * u
+        weight = jnp.matmul(u, w.T, precision=jax.lax.Precision.HIGHEST)
         dparams, dx, dz = pull(weight)
         total = jax.tree.map(lambda a, b: a + b.astype(a.dtype), sums[0], dparams)
         return (total, put(sums[1], dx, i), put(sums[2], dz, j)), None
