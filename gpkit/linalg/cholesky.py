@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 
 from gpkit._types import Array, Float, Int, Scalar
 from gpkit.linalg.panels import LARGE, cholesky_by_panels
+from gpkit.linalg.triangular import trsm
 from gpkit.results import Status
 
 _TRIES = 6
@@ -26,8 +26,7 @@ class Cholesky(NamedTuple):
 
     def solve(self, b: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         """$(A + \\mathrm{jitter} I)^{-1} b$ by two triangular solves."""
-        half = solve_triangular(self.factor, b, lower=True)
-        return solve_triangular(self.factor, half, lower=True, trans="T")
+        return trsm(self.factor, trsm(self.factor, b), trans="T")
 
     def logdet(self) -> Scalar:
         """$\\log\\det(A + \\mathrm{jitter} I)$."""
@@ -90,8 +89,8 @@ def _factor_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> 
     (a, scale), (da, _) = primals, tangents
     factor, jitter = _factor(a, scale)
     # Two triangular solves: L^-1 dA L^-T, of which the lower half (diagonal halved) counts.
-    half = solve_triangular(factor, 0.5 * (da + da.T), lower=True)
-    inner = solve_triangular(factor, half.T, lower=True).T
+    half = trsm(factor, 0.5 * (da + da.T))
+    inner = trsm(factor, half.T).T
     lower = jnp.tril(inner, -1) + 0.5 * jnp.diag(jnp.diagonal(inner))
     return (factor, jitter), (factor @ lower, jnp.zeros_like(jitter))
 

@@ -72,7 +72,8 @@ def trsm(
         other = "T" if trans == "N" else "N"
         return trsm(factor, b.T, trans=other).T
     lower = jnp.tril(factor)
-    frozen = jax.lax.stop_gradient(lower)
+    # LAPACK reads one triangle only, so the value needs no copy of it.
+    frozen = jax.lax.stop_gradient(factor)
     forward, backward = partial(solve_lower, frozen), partial(solve_lower_transposed, frozen)
     if trans == "T":
         forward, backward, lower = backward, forward, lower.T

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gpkit.linalg import sum_log_diagonal, syrk, trmm, trsm
+from tests.linalg.lowered import batched_triangular_solves
 
 RNG = np.random.default_rng(0)
 SIDES = [(side, trans) for side in ("left", "right") for trans in ("N", "T")]
@@ -154,7 +155,7 @@ def test_a_batch_is_solved_by_lapack_one_after_another():
         return jnp.sum(jnp.sin(trsm(factor, b)))
 
     run = jax.jit(jax.vmap(jax.value_and_grad(loss, (0, 1))))
-    assert "triangular_solve" not in run.lower(factors, b).as_text()
+    assert batched_triangular_solves(run, factors, b) == 0
     got = run(factors, b)
     want = [jax.value_and_grad(loss, (0, 1))(*each) for each in zip(factors, b, strict=True)]
     want = jax.tree.map(lambda *x: jnp.stack(x), *want)
