@@ -41,6 +41,14 @@ def _spectral(values, vectors, lower_bound, keys, *, depth, num_probes):
     return jax.lax.map(one, keys)
 
 
+def _keys(matrix, rank, settings, count):
+    """Keys of their own for every cell, so that pooled cells are independent."""
+    key = jax.random.key(settings["seed"])
+    for name, value in (("lengthscales", matrix.lengthscale), ("noises", matrix.noise)):
+        key = jax.random.fold_in(key, settings[name].index(value))
+    return jax.random.split(jax.random.fold_in(key, rank), count)
+
+
 def _figures(estimate):
     low, high = estimate.interval(0.95)
     return {
@@ -52,7 +60,7 @@ def _figures(estimate):
 def spectral_row(matrix, rank, settings):
     """Coverage at the depth where truncation is negligible."""
     spectrum = matrix.whitened(rank)
-    keys = jax.random.split(jax.random.key(settings["seed"]), settings["keys"] + 1)
+    keys = _keys(matrix, rank, settings, settings["keys"] + 1)
     run = partial(_spectral, *spectrum[:2], spectrum.lower_bound)
     options = {"num_probes": settings["num_probes"]}
     for depth in settings["depths"]:
@@ -79,7 +87,7 @@ def _trace(values, vectors, keys, *, num_matvecs):
 def trace_row(matrix, rank, settings):
     """XNysTrace of the logarithm itself, which is positive semidefinite for rank > 0."""
     spectrum = matrix.whitened(rank)
-    keys = jax.random.split(jax.random.key(settings["seed"]), settings["rival_keys"])
+    keys = _keys(matrix, rank, settings, settings["rival_keys"])
     found = _trace(*spectrum[:2], keys, num_matvecs=settings["num_probes"])
     return _summary(found, matrix.truth - spectrum.offset)
 

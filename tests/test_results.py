@@ -42,23 +42,24 @@ def test_interval_is_students_for_symmetric_samples(m, level):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("m", [3, 10])
-def test_skewed_samples_widen_the_interval_on_their_side_only(m, sign):
+def test_skewed_samples_move_the_interval_to_their_long_side(m, sign):
     """Hall's transformation of the t statistic, inverted here by a root finder."""
     samples = sign * np.geomspace(0.1, 10, m)
     low, high = sampled(samples).interval(0.95)
     mean, stderr = samples.mean(), scipy.stats.sem(samples)
-    plain = scipy.stats.t.interval(0.95, m - 1, loc=mean, scale=stderr)
     g = scipy.stats.skew(samples, bias=False) / np.sqrt(m)
+    t = scipy.stats.t.ppf(0.975, m - 1)
 
-    def transformed(t):
-        return t + g * t**2 / 3 + g**2 * t**3 / 27 + g / 6
+    def solved(quantile):
+        def excess(t):
+            return t + g * t**2 / 3 + g**2 * t**3 / 27 + g / 6 - quantile
 
-    quantile = -sign * scipy.stats.t.ppf(0.975, m - 1)
-    solution = scipy.optimize.brentq(lambda t: transformed(t) - quantile, -1e3, 1e3)
-    expected = (plain[0], mean - solution * stderr)
-    expected = expected if sign > 0 else (mean - solution * stderr, plain[1])
+        return scipy.optimize.brentq(excess, -1e3, 1e3)
+
+    expected = mean - solved(t) * stderr, mean - solved(-t) * stderr
     np.testing.assert_allclose([low, high], expected, rtol=1e-8)
-    assert abs(solution) > 1.05 * abs(quantile)
+    longer, shorter = (high - mean, mean - low) if sign > 0 else (mean - low, high - mean)
+    assert longer > 1.05 * t * stderr > 1.05 * shorter
 
 
 @pytest.mark.parametrize("directions", [1, 2, 3, 10, 1000])
