@@ -77,10 +77,7 @@ class Posterior(eqx.Module):
 
     def covariance(self, X_new: Inputs) -> Float[Array, "m m"]:
         """Joint covariance of the function at new rows (the same for every target)."""
-        X_new = self._check(X_new)
-        cross = _cross(self, X_new)
-        full = gram(self.model.kernel, X_new, X_new) - self.factor.inner(cross)
-        return 0.5 * (full + full.T)
+        return _joint(self, self._check(X_new))
 
     def quantiles(
         self, X_new: Inputs, levels: Any, *, noise_variance: Any = None
@@ -214,6 +211,13 @@ def _latent(posterior: Posterior, X_new: Array) -> Moments:
     if mean.ndim == 2:
         variance = jnp.broadcast_to(variance[:, None], mean.shape)
     return Moments(mean, variance)
+
+
+@eqx.filter_jit
+def _joint(posterior: Posterior, X_new: Array) -> Array:
+    cross = _cross(posterior, X_new)
+    full = gram(posterior.model.kernel, X_new, X_new) - posterior.factor.inner(cross)
+    return 0.5 * (full + full.T)
 
 
 def _by_rows(f: Any, X_new: Array) -> Any:

@@ -46,9 +46,9 @@ class GPRegressor(AbstractGPEstimator):
         Runs after the first: one from values read off the data, the others random.
     max_steps : int, default=200
     standardize : bool, default=True
-    target_transform : {"log", "log1p", "yeo-johnson"} or None
-        Fit the transformed target; every density, mean and quantile still is of y. See
-        `gpkit.data.transforms`.
+    target_transform : str or None, default=None
+        "log", "log1p" or "yeo-johnson": fit the transformed target; every density, mean and
+        quantile still is of y. See `gpkit.data.transforms`.
     missing : {"error", "drop"}, default="error"
         "error" names column and row of a missing entry; "drop" leaves incomplete rows out of
         the fit, and predicts NaN for them with a warning that counts them.

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from gpkit import GPRegressor, GPSelector
+from gpkit.selection.mixture import MixturePredictor
 
 N = 40
 
@@ -43,10 +44,12 @@ def mixed():
 
 @pytest.fixture(scope="session")
 def stacked():
-    """A mixture of two models of one input, one of them behind a transform."""
+    """A selector of one input that predicts with a mixture, in which one model is transformed."""
     X, y = table()
-    candidates = {"a": "rbf", "b": {"kernel": "linear", "target_transform": "log"}}
-    make = GPSelector(
-        candidates, predict_with="stacking", n_restarts=0, max_steps=5, random_state=0
-    )
-    return quiet(lambda: make.fit(X[["wide"]], y)), X[["wide"]], y
+    X = X[["wide"]]
+    make = GPSelector(["rbf", "linear"], n_restarts=0, max_steps=5, random_state=0)
+    model = quiet(lambda: make.fit(X, y))
+    other = quiet(lambda: GPRegressor("rbf", optimizer=None, target_transform="log").fit(X, y))
+    parts = (model.predictor_, other.predictor_)
+    model.predictor_ = MixturePredictor(np.array([0.6, 0.4]), parts)
+    return model, X, y
