@@ -90,6 +90,7 @@ def exact(rows, y, new, noise):
     return np.array(found).T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "y"),
     [
@@ -150,6 +151,7 @@ def test_fits_of_hard_tables_are_finite_and_sane(name):
     assert np.all(mean >= y.min() - reach)
 
 
+@pytest.mark.slow
 def test_a_selection_takes_the_same_tables():
     for name in ("duplicates in conflict", "constant target", "scales 1e-200 and 1e300"):
         rows, y = HARD[name]

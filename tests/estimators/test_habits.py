@@ -49,6 +49,7 @@ def test_a_grid_scored_by_densities_prefers_what_the_densities_do(data):
         assert found[0] == pytest.approx(-score(y[test], *moments(fitted, X[test])), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scorer", [metrics.nlpd_scorer, metrics.crps_scorer])
 def test_scorers_look_into_pipelines_and_searches_and_take_other_regressors(data, scorer):
     X, y = data
@@ -311,6 +312,7 @@ def test_choices():
         make_choices(["rbf"], [], 1)
 
 
+@pytest.mark.slow
 def test_a_mixture_of_transforms(data, new, skewed):
     X, _ = data
     choices = {"log": {"kernel": KERNELS[1], "target_transform": "log"}, "rough": KERNELS[0]}
@@ -392,6 +394,7 @@ def test_a_square_beyond_float64_is_told_as_missing(data):
 # ------------------------------------------------------------------------------ checkpoints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator", [GPRegressor("rbf", **QUICK), GPSelector(["rbf", "linear"], **QUICK)]
 )

@@ -113,6 +113,7 @@ def test_ctrl_c_leaves_a_file_that_goes_on(tmp_path, whole):
     same(gp.fit(model(), X, Y, checkpoint=path, **OPTIONS), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [optax.adam(0.1), optax.lbfgs()], ids=["adam", "lbfgs"])
 def test_optax_transformations_go_on(tmp_path, monkeypatch, optimizer):
     options = {"optimizer": optimizer, "n_restarts": 1, "max_steps": 8}
