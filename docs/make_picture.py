@@ -26,7 +26,7 @@ def picture(folder: Path) -> Figure:
     draw_comparison(left, comparison)
     draw_predictions(right, test[table.target].to_numpy(), mean, std, target=table.target)
     left.set_title(f"{table.name}: {len(comparison)} kernels on {predictor.num_rows} rows", pad=26)
-    right.set_title(f"{comparison.index[0]} on {len(test)} held-out rows")
+    right.set_title(f"{comparison.index[0]} on {len(test)} held-out rows", pad=36)
     return figure
 
 

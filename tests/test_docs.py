@@ -8,6 +8,7 @@ follows, standard error with standard output; numbers may differ a little betwee
 import contextlib
 import inspect
 import io
+import itertools
 import json
 import os
 import pkgutil
@@ -35,7 +36,7 @@ def blocks(page, language):
     """Blocks of a language, each with the text block that follows it at once, or None."""
     text = page.read_text(encoding="utf-8")
     found = list(BLOCK.finditer(text))
-    for one, following in zip(found, [*found[1:], None], strict=True):
+    for one, following in itertools.zip_longest(found, found[1:]):
         if one[1] == language:
             close = following is not None and not text[one.end() : following.start()].strip()
             printed = following[2] if close and following[1] == "text" else None

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gpkit.fitting import FitResult
 from gpkit.fitting.loop import Run
@@ -44,7 +45,7 @@ def history_figure(fitted: Any, *, width: float = 7.0) -> Figure:
     axes.set_ylim(bottom=0.7 * _FLOOR)
     axes.set_xlabel("step")
     axes.set_ylabel("nats below the best value")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     light_grid(axes)
     axes.legend(loc="upper right", fontsize="small", ncols=1 + (len(result.runs) > 8))
     return figure

@@ -141,4 +141,4 @@ def draw_intervals(
     axes.plot(span, span, color="0.3", linewidth=1, zorder=0)
     axes.set_xlabel(f"observed {target}")
     axes.set_ylabel(f"predicted {target}")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), fontsize="small", frameon=False)

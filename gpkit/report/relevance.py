@@ -65,10 +65,10 @@ def relevance_figure(model: Any, *, most: int = 20, width: float = 7.0) -> Figur
     places = np.arange(len(frame))
     for k, name in enumerate(frame.columns):
         values = frame[name].to_numpy()
-        look = {"color": CYCLE[k % len(CYCLE)], "marker": MARKERS[k % len(MARKERS)]}
+        color, marker = CYCLE[k % len(CYCLE)], MARKERS[k % len(MARKERS)]
         if k == 0:
             axes.hlines(places, 0, values, color=GREY, linewidth=1, zorder=1)
-        axes.plot(values, places, linestyle="none", markersize=7, label=name, **look)
+        axes.plot(values, places, marker, color=color, markersize=7, label=name)
     axes.set_yticks(places, [str(name) for name in frame.index])
     axes.set_ylim(len(frame) - 0.5, -0.5)
     axes.set_xlim(left=0)

@@ -43,9 +43,10 @@ def test_bands_of_a_mixture_and_behind_a_transform(stacked):
     (curve,) = partial_dependence(model.predictor_, rows, most=1, seed=0)
     k, parts = 7, model.predictor_.predictors
     # With one input there is nothing to average over: these are moments of the function.
-    latent = [p.latent(pd.DataFrame({"wide": curve.grid[[k]]})) for p in parts]
-    weights, means = model.predictor_.weights, np.array([m[0] for m, _ in latent])
-    variance = weights @ (np.array([s[0] for _, s in latent]) ** 2 + (means - weights @ means) ** 2)
+    at = pd.DataFrame({"wide": curve.grid[[k]]})
+    stds = np.array([p.latent(at).std[0] for p in parts])
+    weights, means = model.predictor_.weights, np.array([p.mean(at)[0] for p in parts])
+    variance = weights @ (stds**2 + (means - weights @ means) ** 2)
     # The transform enters to first order only.
     np.testing.assert_allclose(curve.std[k], np.sqrt(variance), rtol=0.02)
 
