@@ -38,14 +38,26 @@ def test_time_may_be_any_column_of_numbers_also_one_that_is_no_input(settings, t
 
 @pytest.mark.parametrize("column", ["patient", "code"])
 def test_groups_never_straddle_and_are_no_input(settings, table, column):
+    draws = set()
     for seed in range(3):
         work = load_work(settings(table, split=f"group:{column}", test_fraction=0.3, seed=seed))
         other = {"patient": "code", "code": "patient"}[column]
         seen, held = set(work.train.X[other]), set(work.test.X[other])
         assert not seen & held
         assert len(held) == 3
+        draws.add(tuple(sorted(held)))
         assert column not in work.dataset.names
     assert work.how == f"whole groups of {column!r}, seed 2"
+    assert len(draws) > 1
+
+
+def test_of_two_columns_of_dates_one_must_be_named(settings, tmp_path):
+    path = tmp_path / "t.csv"
+    rows = "".join(f"2020-01-{i + 1:02d},2021-02-{i + 1:02d},{i * i}\n" for i in range(12))
+    path.write_text("ordered,sent,y\n" + rows)
+    with pytest.raises(ValueError, match=r"several columns of dates .ordered, sent.; name the"):
+        load_work(settings(path, split="time"))
+    assert load_work(settings(path, split="time:sent")).how == "the latest by 'sent'"
 
 
 def test_random_takes_the_place_of_registered_splits(settings):

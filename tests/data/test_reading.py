@@ -70,6 +70,7 @@ def test_parquet_knows_its_types_and_dates_may_be_text_or_numbers(tmp_path):
             "day": ["2020-01-31", None, "2020-02-01"],
             "whole": [20200131, 20200201, 20200202],
             "odd": [20200131, 20201301, 20200202],
+            "text": ["2020-01-31", "2020-02-01", "soon"],
         },
         index=pd.Index([7, 8, 9], name="key"),
     )
@@ -77,11 +78,12 @@ def test_parquet_knows_its_types_and_dates_may_be_text_or_numbers(tmp_path):
     source = open_table(tmp_path / "t.parquet")
     found = source.typed(source.names)
     # An index with a name is a column.
-    assert list(found.frame.columns) == ["key", "code", "day", "whole", "odd"]
+    assert list(found.frame.columns) == ["key", "code", "day", "whole", "odd", "text"]
     assert [str(found.frame[name].dtype)[:8] for name in ("day", "whole", "odd")] == [
         "datetime", "datetime", "int64",
     ]  # fmt: skip
     assert found.frame["code"].tolist()[:2] == ["01", "02"]
+    assert found.frame["text"].tolist()[2] == "soon"
     assert set(found.remarks) == {"day", "whole"}
     assert source.place(2) == "row 2, counted from 0"
 
