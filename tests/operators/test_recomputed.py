@@ -1,5 +1,7 @@
 """Products that never form the matrix, and gradients in one pass, against the dense matrix."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,8 @@ import numpy as np
 import pytest
 
 from gpkit import kernels as gk
+from gpkit.kernels.derivatives import root
+from gpkit.kernels.stationary import AbstractStationary
 from gpkit.operators import KernelOperator
 from tests.helpers import KERNELS
 
@@ -126,6 +130,22 @@ def test_float32_tiles_hold_their_error_where_a_matrix_product_cancels():
         found = KernelOperator(kernel, points, dtype=jnp.float32).matmul(jnp.eye(600))
         np.testing.assert_allclose(found, kernel(points), rtol=0, atol=1e-6)
         np.testing.assert_array_equal(found[np.arange(30), np.arange(30, 60)], 1.0)
+
+
+class Root(AbstractStationary):
+    """A user's kernel with a kink: it shows the square root of any error of a distance."""
+
+    lengthscale: Any
+
+    def profile(self, s):
+        return jnp.exp(-root(s))
+
+
+def test_equal_rows_are_equal_for_any_function_of_distance():
+    points = np.repeat(np.random.default_rng(9).normal(size=(20, 4)), 2, axis=0)
+    kernel = Root(lengthscale=jnp.asarray(0.01))
+    found = KernelOperator(kernel, points, dtype=jnp.float32).matmul(jnp.eye(40))
+    np.testing.assert_array_equal(found[np.arange(0, 40, 2), np.arange(1, 40, 2)], 1.0)
 
 
 def test_one_vector_many_axes_and_precision_of_results():
