@@ -129,10 +129,6 @@ def _numbers_or_else(cells: Cells, present: np.ndarray, want: Want) -> Typed:
             "are; correct it, leave the cell empty, leave the column out (--drop), or name it as "
             "a category (--categorical)"
         )
-    return _dates_or_labels(cells, present)
-
-
-def _dates_or_labels(cells: Cells, present: np.ndarray) -> Typed:
     found = _dates(cells, present)
     return _labels(cells.values, present) if found is None else found
 
@@ -149,7 +145,7 @@ def _all_dates(cells: Cells, present: np.ndarray) -> Typed:
 
 
 def _dates(cells: Cells, present: np.ndarray) -> Typed | None:
-    present = present & np.array([text not in _MISSING_NUMBER for text in cells.values])
+    present = np.array([text not in _MISSING_NUMBER for text in cells.values])
     rows = np.flatnonzero(present)
     try:
         dates = parse_dates([cells.values[int(i)] for i in rows])
@@ -296,6 +292,6 @@ def _gaps(texts: Sequence[str], present: np.ndarray) -> str:
     """How many cells are missing, and as what they are written."""
     gone = list(compress(texts, ~present))
     written = [text for text in dict.fromkeys(gone) if text]
-    if not gone:
-        return ""
-    return f"{len(gone)} missing" + (f" ({', '.join(written)})" if written else "")
+    return (
+        "" if not gone else f"{len(gone)} missing" + (f" ({', '.join(written)})" if written else "")
+    )
