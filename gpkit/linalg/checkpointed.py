@@ -220,7 +220,7 @@ def adjoint(
     args: tuple,
     out: Kept,
     cotangent: Kept,
-    row: Callable[[Array], Array] = lambda k: 0,
+    row: Callable[[Array], Array | int] = lambda k: 0,
 ) -> tuple[PyTree, Array]:
     """Transpose of `tangent`, segment by segment from the last.
 
