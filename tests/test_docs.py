@@ -74,12 +74,13 @@ def test_commands_print_what_the_page_says(page, tmp_path):
 def run(command, folder):
     """What a command prints, both streams in the order of writing."""
     first, *arguments = shlex.split(command)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "80"}
+    places = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    settings = {"PYTHONPATH": places, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "80"}
     program = [sys.executable, "-m", "gpkit"] if first == "gpkit" else [first]
     done = subprocess.run(
         [*program, *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,6 +1,7 @@
 """Notebooks: every cell runs, figures come out, and nothing of a run is stored in them."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ def test_every_cell_runs(path, monkeypatch):
     nbformat = pytest.importorskip("nbformat", reason=REASON)
     nbclient = pytest.importorskip("nbclient", reason=REASON)
     pytest.importorskip("ipykernel", reason=REASON)
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+    places = [str(FOLDER.parent), os.environ.get("PYTHONPATH")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, places)))
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=SECONDS_A_CELL, kernel_name="python3").execute()
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
