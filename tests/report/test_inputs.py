@@ -64,10 +64,10 @@ def test_grids_are_levels_or_even_steps(mixed):
 def test_rows_are_drawn_once_each_and_by_the_seed(mixed):
     model, X, _ = mixed
     rows = InputRows.of(model.predictor_, X)
-    drawn = rows.take(10, seed=1)
-    assert len(set(drawn)) == 10
-    np.testing.assert_array_equal(drawn, rows.take(10, seed=1))
-    assert list(drawn) != list(rows.take(10, seed=2))
+    drawn = rows.take(30, seed=1)
+    assert len(set(drawn)) == 30
+    np.testing.assert_array_equal(drawn, rows.take(30, seed=1))
+    assert list(drawn) != list(rows.take(30, seed=2))
     np.testing.assert_array_equal(rows.take(1000, seed=1), np.arange(len(X)))
 
 
