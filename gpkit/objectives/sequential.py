@@ -4,9 +4,9 @@ import math
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 
 from gpkit._types import Array, Float
+from gpkit.linalg.triangular import trsm
 from gpkit.posterior import Posterior
 from gpkit.solvers.dense import DenseFactor
 
@@ -32,6 +32,6 @@ def sequential_log_density(posterior: Posterior) -> Float[Array, " n"]:
 def _rows(factor: DenseFactor, residual: Array) -> Array:
     columns = residual.reshape(residual.shape[0], -1)
     t = columns.shape[1]
-    z = solve_triangular(factor.factor, columns, lower=True)
+    z = trsm(factor.factor, columns)
     log_diagonal = jnp.log(jnp.diagonal(factor.factor))
     return -0.5 * jnp.sum(z * z, axis=1) - t * (log_diagonal + 0.5 * math.log(2 * math.pi))

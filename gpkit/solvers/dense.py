@@ -6,11 +6,12 @@ from typing import NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 
 from gpkit._types import Array, Bool, Float, Int, Scalar
 from gpkit.linalg.cholesky import Cholesky, cholesky
 from gpkit.linalg.inverse import lower_spd_inverse, triangular_inverse
+from gpkit.linalg.serial import solve_lower, solve_lower_transposed
+from gpkit.linalg.triangular import trsm
 from gpkit.operators.covariance import Covariance
 from gpkit.results import Estimate, worst
 from gpkit.solvers.base import AbstractFactor, AbstractSolver
@@ -28,10 +29,10 @@ class DenseFactor(AbstractFactor):
         return self._cholesky().solve(b)
 
     def quadratic(self, b: Float[Array, "n m"]) -> Float[Array, " m"]:
-        return jnp.sum(jnp.square(solve_triangular(self.factor, b, lower=True)), axis=0)
+        return jnp.sum(jnp.square(trsm(self.factor, b)), axis=0)
 
     def inner(self, b: Float[Array, "n m"]) -> Float[Array, "m m"]:
-        half = solve_triangular(self.factor, b, lower=True)
+        half = trsm(self.factor, b)
         return half.T @ half
 
     def inverse_diagonal(self) -> Float[Array, " n"]:
@@ -171,8 +172,8 @@ def _mirrored(lower: Array) -> Array:
 
 def _value(H: Array, r: Array) -> tuple[Array, Array, _Info, Array]:
     result = cholesky(H)
-    half = solve_triangular(result.factor, r, lower=True)
-    weights = solve_triangular(result.factor, half, lower=True, trans="T")
+    half = solve_lower(result.factor, r)
+    weights = solve_lower_transposed(result.factor, half)
     quadratic, logdet = jnp.sum(half * half), result.logdet()
     info = _Info(
         jitter=result.jitter,

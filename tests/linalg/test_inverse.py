@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpkit.linalg import inverse
+from gpkit.linalg import serial
 from gpkit.linalg.inverse import lower_spd_inverse, spd_inverse, triangular_inverse
 
 SIZES = [1, 2, 127, 128, 129, 300]
@@ -51,13 +51,25 @@ def test_against_numpy(n):
 
 def test_halving_stops_at_eight_leaves(monkeypatch):
     leaves = []
-    solve = inverse.solve_triangular
+    solve = serial.solve_lower
 
-    def counted(*args, **kwargs):
-        leaves.append(args[0].shape[0])
-        return solve(*args, **kwargs)
+    def counted(factor, b):
+        leaves.append(factor.shape[0])
+        return solve(factor, b)
 
-    monkeypatch.setattr(inverse, "solve_triangular", counted)
+    monkeypatch.setattr(serial, "solve_lower", counted)
     jax.eval_shape(triangular_inverse, jax.ShapeDtypeStruct((2000, 2000), jnp.float64))
     assert sum(leaves) == 2000
     assert len(leaves) == 8
+
+
+def test_derivatives_fill_the_lower_triangle():
+    factor = jnp.asarray(factor_of(150, np.float64))
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=(150, 150)))
+    value = jax.jit(lambda L: jnp.sum(weights * triangular_inverse(L)))
+    inverse = np.linalg.inv(factor)
+    expected = -np.tril(inverse.T @ weights @ inverse.T)
+    np.testing.assert_allclose(jax.grad(value)(factor), expected, rtol=1e-9, atol=1e-7)
+    direction = np.tril(np.random.default_rng(2).normal(size=(150, 150)))
+    found = jax.jvp(value, (factor,), (jnp.asarray(direction),))[1]
+    np.testing.assert_allclose(found, np.sum(expected * direction), rtol=1e-9)
