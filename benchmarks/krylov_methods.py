@@ -13,9 +13,9 @@ from gpkit.linalg import (
     hermitian_function,
     lanczos_checkpointed,
 )
-from gpkit.linalg.arnoldi import maps as arnoldi_maps
 from gpkit.linalg.funm import filled
-from gpkit.linalg.lanczos import maps as lanczos_maps
+from gpkit.linalg.hessenberg import maps as arnoldi_maps
+from gpkit.linalg.tridiagonal import maps as lanczos_maps
 
 try:
     from matfree import decomp as matfree_decomp

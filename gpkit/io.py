@@ -30,7 +30,7 @@ from gpkit import container
 from gpkit.container import ContainerError
 from gpkit.data import Encoder, TargetScaler
 from gpkit.data.transforms import transform_from_dict
-from gpkit.linalg.cholesky import cholesky
+from gpkit.linalg.factorisation import cholesky
 from gpkit.operators.covariance import Covariance
 from gpkit.posterior import Posterior
 from gpkit.predictor import Predictor, on_device, on_host

@@ -19,7 +19,7 @@ from jax.scipy.special import ndtri
 
 from gpkit._types import Array, Bool, Float, Inputs, Int, Targets, Tracer
 from gpkit.checks import check_data, check_inputs, check_variances
-from gpkit.linalg.cholesky import cholesky
+from gpkit.linalg.factorisation import cholesky
 from gpkit.means import AbstractMean, prior_mean
 from gpkit.model import GP
 from gpkit.operators.covariance import Covariance, covariance

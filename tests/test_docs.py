@@ -32,15 +32,15 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SECONDS = re.compile(r" +\d+(\.\d)? (?=ok$|max steps$)")
 
 
-def blocks(page, language):
-    """Blocks of a language, each with the text block that follows it at once, or None."""
+def blocks(page, *languages):
+    """Language, content, and the text block that follows at once or None, of some blocks."""
     text = page.read_text(encoding="utf-8")
     found = list(BLOCK.finditer(text))
     for one, following in itertools.zip_longest(found, found[1:]):
-        if one[1] == language:
+        if one[1] in languages:
             close = following is not None and not text[one.end() : following.start()].strip()
             printed = following[2] if close and following[1] == "text" else None
-            yield one[2], printed
+            yield one[1], one[2], printed
 
 
 def pages_with(language):
@@ -52,20 +52,29 @@ def pages_with(language):
 def test_python_blocks_run_and_print_what_follows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}
-    for code, expected in blocks(page, "python"):
-        stream = io.StringIO()
-        with contextlib.redirect_stdout(stream):
-            exec(compile(code, page.name, "exec"), names)
-        if expected is not None:
-            assert stream.getvalue() == expected
+    for _, code, expected in blocks(page, "python"):
+        run_python(code, expected, names)
+
+
+def run_python(code, expected, names):
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        exec(compile(code, "page", "exec"), names)
+    if expected is not None:
+        assert stream.getvalue() == expected
 
 
 @pytest.mark.slow
 @pages_with("console")
-def test_commands_print_what_the_page_says(page, tmp_path):
+def test_commands_print_what_the_page_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page"}
     for name in ("yacht.csv", "nile.csv"):
         (tmp_path / name).write_bytes((ROOT / "datasets" / name).read_bytes())
-    for block, _ in blocks(page, "console"):
+    for language, block, printed in blocks(page, "python", "console"):
+        if language == "python":
+            run_python(block, printed, names)
+            continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
             assert_alike(run(command, tmp_path), expected, command)
@@ -112,7 +121,7 @@ def as_number(word):
 def test_settings_on_the_pages_are_known(tmp_path):
     seen = 0
     for page in PAGES:
-        for text, _ in blocks(page, "toml"):
+        for _, text, _ in blocks(page, "toml"):
             seen += 1
             (tmp_path / "a.toml").write_text(text, encoding="utf-8")
             extra = {"candidates", "criterion", "out", "kernel"}

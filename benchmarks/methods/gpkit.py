@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import gpkit as gp
-from gpkit.linalg.cholesky import cholesky
+from gpkit.linalg.factorisation import cholesky
 from gpkit.linalg.inverse import lower_spd_inverse
 from gpkit.operators import gram_lower
 

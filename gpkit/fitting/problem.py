@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gpkit._types import Array, PyTree
-from gpkit.linalg.cholesky import cholesky
+from gpkit.linalg.factorisation import cholesky
 from gpkit.means import prior_mean
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence

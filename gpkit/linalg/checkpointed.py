@@ -26,8 +26,8 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, MatVec, PyTree
 from gpkit.linalg import krylov
-from gpkit.linalg.lanczos import Lanczos
 from gpkit.linalg.primitive import densify, pushforward, with_adjoint
+from gpkit.linalg.tridiagonal import Lanczos
 
 
 def lanczos_checkpointed(

@@ -19,13 +19,13 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, MatVec, PyTree
 from gpkit.linalg import krylov
-from gpkit.linalg.arnoldi import Arnoldi
-from gpkit.linalg.arnoldi import maps as arnoldi_maps
 from gpkit.linalg.combination import combine
 from gpkit.linalg.divided import general_function, hermitian_function
-from gpkit.linalg.lanczos import Lanczos
-from gpkit.linalg.lanczos import maps as lanczos_maps
+from gpkit.linalg.hessenberg import Arnoldi
+from gpkit.linalg.hessenberg import maps as arnoldi_maps
 from gpkit.linalg.primitive import hoist
+from gpkit.linalg.tridiagonal import Lanczos
+from gpkit.linalg.tridiagonal import maps as lanczos_maps
 from gpkit.results import Status, worst
 
 

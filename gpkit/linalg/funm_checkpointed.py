@@ -25,8 +25,8 @@ from gpkit.linalg.checkpointed import (
     tangent,
 )
 from gpkit.linalg.funm import MatrixFunction, applied, hermitian_coefficients
-from gpkit.linalg.lanczos import Lanczos
 from gpkit.linalg.primitive import hoist, pullback, pushforward, with_adjoint
+from gpkit.linalg.tridiagonal import Lanczos
 
 
 def funm_lanczos_checkpointed(

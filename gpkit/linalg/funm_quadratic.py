@@ -24,9 +24,9 @@ from gpkit._types import Array, Float, MatVec, PyTree
 from gpkit.linalg import krylov
 from gpkit.linalg.divided import hermitian_function
 from gpkit.linalg.funm import MatrixFunction, filled
-from gpkit.linalg.lanczos import Lanczos
-from gpkit.linalg.lanczos import maps as lanczos_maps
 from gpkit.linalg.primitive import hoist, pullback, pushforward, with_adjoint
+from gpkit.linalg.tridiagonal import Lanczos
+from gpkit.linalg.tridiagonal import maps as lanczos_maps
 from gpkit.results import Status, worst
 
 

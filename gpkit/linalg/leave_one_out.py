@@ -43,8 +43,8 @@ def xtrace(
 
     For decaying spectra more accurate than Hutch++ at the same number of products.
 
-    Arguments as in `gpkit.linalg.trace.hutchinson`; `num_matvecs` is rounded down to an even number,
-        from 2 to 2n; `basis` is "frozen" or "differentiated", see `gpkit.linalg.trace`.
+    Arguments as in `gpkit.linalg.trace.hutchinson`; `num_matvecs` is rounded down to an even
+        number, from 2 to 2n; `basis` is "frozen" or "differentiated", see `gpkit.linalg.trace`.
 
     Cost beside the products: O(n k^2 + k^4) flops for k probes; memory 3 blocks n x k.
 

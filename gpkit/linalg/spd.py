@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, Scalar
-from gpkit.linalg.cholesky import cholesky
+from gpkit.linalg.factorisation import cholesky
 from gpkit.linalg.inverse import spd_inverse
 from gpkit.linalg.serial import solve_lower, solve_lower_transposed
 from gpkit.linalg.triangular import sum_log_diagonal

@@ -16,7 +16,7 @@ those of the formula, in n^2 operations where going through $dA'$ takes n^3.
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float
-from gpkit.linalg.cholesky import Cholesky
+from gpkit.linalg.factorisation import Cholesky
 from gpkit.linalg.triangular import trsm
 from gpkit.results import Status
 

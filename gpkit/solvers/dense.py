@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Bool, Float, Int, Scalar
-from gpkit.linalg.cholesky import Cholesky, cholesky
+from gpkit.linalg.factorisation import Cholesky, cholesky
 from gpkit.linalg.inverse import lower_spd_inverse, triangular_inverse
 from gpkit.linalg.serial import solve_lower, solve_lower_transposed
 from gpkit.linalg.triangular import trsm

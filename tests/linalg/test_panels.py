@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpkit.linalg import panels
-from gpkit.linalg.cholesky import cholesky
+from gpkit.linalg.factorisation import cholesky
 from gpkit.linalg.panels import cholesky_by_panels, inverse_by_panels
 from gpkit.results import Status
 

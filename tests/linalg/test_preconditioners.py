@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpkit.linalg.cg import cg
+from gpkit.linalg.conjugate_gradients import cg
 from gpkit.linalg.pivoted import pivoted_cholesky
 from gpkit.linalg.preconditioners import low_rank_plus_diagonal
 from gpkit.results import Status

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpkit.linalg.nystroem import nystroem
 from gpkit.linalg.preconditioners import low_rank_plus_diagonal
+from gpkit.linalg.sketched import nystroem
 
 N, RANK = 60, 12
 run = jax.jit(lambda k, key: nystroem(lambda v, k: k @ v, k[0], k, rank=RANK, key=key))

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, MatVec, PRNGKeyArray, PyTree
-from gpkit.linalg.lanczos import Lanczos, lanczos
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal
 from gpkit.linalg.probes import Probes, rademacher
 from gpkit.linalg.quadrature import Rule, gauss, gauss_radau
+from gpkit.linalg.tridiagonal import Lanczos, lanczos
 from gpkit.results import Estimate, Status, worst
 
 Template = int | Float[Array, " n"] | jax.ShapeDtypeStruct

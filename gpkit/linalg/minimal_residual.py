@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, MatVec, PyTree
-from gpkit.linalg.cg import Options, solve_hermitian
 from gpkit.linalg.cg_loop import CG, MARGIN, RUNNING, Inner, Outer, Problem, done, dots, norms, run
+from gpkit.linalg.conjugate_gradients import Options, solve_hermitian
 from gpkit.results import Status
 
 

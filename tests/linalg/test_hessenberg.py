@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpkit.linalg import arnoldi
-from gpkit.linalg.arnoldi import maps
+from gpkit.linalg.hessenberg import maps
 from gpkit.results import Status
 from tests.linalg import krylov_cases as cases
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse.linalg
 
-from gpkit.linalg.cg import cg, quadratic_form
+from gpkit.linalg.conjugate_gradients import cg, quadratic_form
 from gpkit.results import Status
 from tests.linalg.calculus import TRANSFORMATIONS, derivative
 

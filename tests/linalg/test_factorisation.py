@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpkit.linalg.cholesky import cholesky
+from gpkit.linalg.factorisation import cholesky
 from gpkit.results import Status
 
 N = 5
@@ -133,7 +133,7 @@ def test_what_has_no_factor_says_so(a, status):
 def by_panels():
     """The factorisation of large matrices, at a size that suits a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["gpkit.linalg.cholesky"], "LARGE", 100)
+        patch.setattr(sys.modules["gpkit.linalg.factorisation"], "LARGE", 100)
         return jax.jit(lambda a: cholesky(a)).lower(spd(130)).compile()
 
 

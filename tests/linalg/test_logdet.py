@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gpkit.linalg import probes
+from gpkit.linalg.logdet import slq, slq_trace
 from gpkit.linalg.pivoted import pivoted_cholesky
 from gpkit.linalg.preconditioners import low_rank_plus_diagonal
-from gpkit.linalg.slq import slq, slq_trace
 from gpkit.results import Status
 from tests.linalg.calculus import TRANSFORMATIONS, derivative, marked
 

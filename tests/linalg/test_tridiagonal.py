@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpkit.linalg import krylov, lanczos
-from gpkit.linalg.lanczos import maps
+from gpkit.linalg.tridiagonal import maps
 from gpkit.results import Status
 from tests.linalg import krylov_cases as cases
 
