@@ -4,10 +4,11 @@ Known before anything runs and the same on every machine: the rates are nominal,
 seeded subset of rows is reproducible.
 """
 
-import re
 from typing import NamedTuple
 
 import numpy as np
+
+from gpkit.operators.memory import parse_memory
 
 # Nominal rates of two cores in float64: matrix products, and kernel entries with gradient.
 _FLOPS = 60e9
@@ -16,7 +17,7 @@ _COMPILE_SECONDS = 2.0
 _EVALUATIONS = 40
 # Covariance, factor, inverse and the cotangent of the covariance.
 _BUFFERS = 4
-_UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+_MEMORY = "4GB"
 
 
 class Plan(NamedTuple):
@@ -48,7 +49,7 @@ def plan_dense(
     Both are ceilings on predictions at nominal rates: cubic work at 60 GFLOP/s, 120 million
     kernel entries a second, 40 evaluations a fit.
     """
-    ceiling = parse_memory(memory)
+    ceiling = parse_memory(_MEMORY if memory is None else memory)
     limit = 300.0 if seconds is None else float(seconds)
     fits_memory = int(np.sqrt(ceiling / (8 * _BUFFERS)))
     rows = min(n, fits_memory)
@@ -79,19 +80,6 @@ def predicted_seconds(n: int, d: int, num_fits: int) -> float:
     """Seconds of `num_fits` dense fits at nominal rates."""
     evaluation = (5 / 3) * n**3 / _FLOPS + n**2 * (1 + d / 8) / _ENTRIES
     return num_fits * _EVALUATIONS * evaluation + _COMPILE_SECONDS
-
-
-def parse_memory(memory: str | int | None) -> int:
-    """Bytes of a size such as "2GB", "500 MB" or a number; None is 4 GB.
-
-    Raises ValueError for anything else.
-    """
-    if memory is None:
-        return 4 * 2**30
-    match = re.fullmatch(r"\s*(\d+\.?\d*)\s*([KMGT]B)?\s*", str(memory).upper())
-    if match is None or float(match[1]) <= 0:
-        raise ValueError(f"memory must be bytes or a size such as '2GB', got {memory!r}")
-    return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
 def subset(n: int, rows: int, seed: int) -> np.ndarray:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gpkit.fitting.budget import parse_memory, plan_dense, predicted_seconds, subset
+from gpkit.fitting.budget import plan_dense, predicted_seconds, subset
+from gpkit.operators.memory import parse_memory
 
 
 def test_within_both_ceilings_all_rows_are_used():
