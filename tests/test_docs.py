@@ -157,6 +157,14 @@ def test_blocks_are_of_languages_that_something_checks():
         assert {m[1] for m in BLOCK.finditer(text)} <= {"python", "text", "console", "toml"}, page
 
 
+def test_sections_of_docstrings_keep_their_text():
+    """A section's head has a line of its own: text behind it takes what is indented for items."""
+    head = r"^( +)(Args|Arguments|Attributes|Raises|Returns): \S.*\n\1 +\S.*"
+    for path in sorted((ROOT / "gpkit").rglob("*.py")):
+        found = re.search(head, path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert found is None, f"{path}: write 'Arguments as in ...' without a colon: {found}"
+
+
 @pytest.mark.slow
 def test_the_site_builds_strictly(tmp_path):
     pytest.importorskip("mkdocstrings", reason="needs the extra: pip install -e .[docs]")

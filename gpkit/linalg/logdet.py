@@ -79,7 +79,7 @@ def slq(
     shrink with the distance of W A W^T from the identity. P is data; the gradient is that of
     log det A all the same, since its dependence on P is zero.
 
-    Args: as in `slq_trace`. `lower_bound` belongs to the operator under the quadrature: the
+    Arguments as in `slq_trace`. `lower_bound` belongs to the operator under the quadrature: the
         noise variance for a kernel matrix, 1 for one whitened by a partial Cholesky or
         Nystroem factor (see `LowRankPlusDiagonal`).
 

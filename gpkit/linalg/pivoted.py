@@ -93,7 +93,7 @@ def randomly_pivoted_cholesky(
     rank-r trace error. Blocks of `block_size` proposals are thinned by rejection, which keeps
     the law of one-by-one sampling while the work is done by matrix products.
 
-    Args: as in `pivoted_cholesky`; `key` draws the pivots.
+    Arguments as in `pivoted_cholesky`; `key` draws the pivots.
 
     Cost: `rank` columns of K plus the rejected ones (few while the residual is spread out,
     at most `block_size` per round); 2 n rank^2 flops; memory n (rank + block_size).
