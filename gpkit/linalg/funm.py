@@ -126,10 +126,10 @@ def expm_multiply(
     num_substeps: int = 1,
     reortho: str = "full",
 ) -> MatrixFunction:
-    r"""exp(A) v for a square A, as :math:`(e^{A/s})^s v` with s = `num_substeps`.
+    r"""exp(A) v for a square A, as $(e^{A/s})^s v$ with s = `num_substeps`.
 
     Each substep is one Arnoldi decomposition; its error falls superexponentially in
-    `depth` once depth exceeds about :math:`\\|A\\| / s`.
+    `depth` once depth exceeds about $\|A\| / s$.
 
     **Cost:** s times `depth` products; a gradient keeps s bases.
 

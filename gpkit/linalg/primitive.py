@@ -34,7 +34,7 @@ _FlatMap = Callable[[list, list], list]
 def with_adjoint(forward: Callable, tangent: Callable, adjoint: Callable) -> Callable:
     r"""The function `forward` with a derivative given as a linear map and its adjoint.
 
-    For :math:`y = f(x)` with derivative :math:`dy = J(x, y)\, dx`:
+    For $y = f(x)$ with derivative $dy = J(x, y)\, dx$:
 
     - ``forward(*args) -> out``;
     - ``tangent(args, out, dargs) -> dout``, linear in `dargs`;
