@@ -10,13 +10,14 @@ from gpkit.linalg.factorisation import cholesky
 from gpkit.linalg.panels import cholesky_by_panels, inverse_by_panels
 from gpkit.results import Status
 
-# One block, a ragged block, ragged panels, all three pieces.
+# One block, a ragged block, ragged panels, two panels, all three pieces.
 CASES = [
     (1, np.float64, 1e11),
     (63, np.float64, 1e11),
     (249, np.float32, 1e4),
     pytest.param(1100, np.float32, 1e4, marks=pytest.mark.slow),
-    (1100, np.float64, 1e11),
+    (497, np.float64, 1e11),
+    pytest.param(1100, np.float64, 1e11, marks=pytest.mark.slow),
 ]
 
 
