@@ -83,3 +83,9 @@ def test_subset_is_seeded_sorted_and_without_repeats():
     np.testing.assert_array_equal(rows, subset(1000, 100, 3))
     assert not np.array_equal(rows, subset(1000, 100, 4))
     np.testing.assert_array_equal(subset(10, 10, 0), np.arange(10))
+
+
+def test_memory_is_four_gigabytes_unless_said():
+    plan = plan_dense(10**5, 4, num_fits=1, seconds=1e9)
+    assert plan == plan_dense(10**5, 4, num_fits=1, seconds=1e9, memory="4GB")
+    assert plan.rows < 10**5
