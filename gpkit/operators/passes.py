@@ -33,11 +33,28 @@ def product(
 
 
 def all_tiles(
-    kernel: AbstractKernel, X: Inputs, Z: Inputs | None, *, grid: Grid, dtype: Any
-) -> Float[Array, "tiles rows columns"]:
-    """Every tile of the grid, in the order of its starts."""
-    at = _evaluator(kernel, X, Z, grid, dtype)
-    return jax.lax.map(lambda start: at(start[0], start[1]), jnp.asarray(grid.starts()))
+    kernel: AbstractKernel,
+    X: Inputs,
+    deflation: Float[Array, "n r"] | None,
+    *,
+    grid: Grid,
+    dtype: Any,
+) -> Float[Array, "tiles rows rows"]:
+    """Every tile of k(X, X), less the product of the deflation with its transpose if given.
+
+    The difference is taken in wide precision and rounded to `dtype`.
+    """
+    at = _evaluator(kernel, X, None, grid, dtype if deflation is None else wide())
+    if deflation is None:
+        return jax.lax.map(lambda start: at(start[0], start[1]), jnp.asarray(grid.starts()))
+    factor = fill(deflation.astype(wide()), grid.padded()[0])
+
+    def rest(start: Array) -> Array:
+        i, j = start
+        low = take(factor, i, grid.rows) @ take(factor, j, grid.columns).T
+        return (at(i, j) - low).astype(dtype)
+
+    return jax.lax.map(rest, jnp.asarray(grid.starts()))
 
 
 def bilinear_gradient(
@@ -56,15 +73,44 @@ def bilinear_gradient(
     sides is one more matrix product per tile. What a tile gives for its features is added up in
     wide precision, since norms cancel there; the features are differentiated once, at the end.
     """
+    return _contract(kernel, X, Z, _weights(U.astype(dtype), W.astype(dtype), grid), grid, dtype)
+
+
+def quadratic_gradient(
+    kernel: AbstractKernel,
+    X: Inputs,
+    S: Float[Array, "n k"],
+    c: Float[Array, " k"],
+    *,
+    grid: Grid,
+    dtype: Any,
+) -> tuple[PyTree, Inputs]:
+    r"""Gradient of $\sum_k c_k s_k^\top k(X, X)\, s_k$: half as wide as a bilinear form."""
+    rows = grid.padded()[0]
+    weights = fill((2 * c * S).astype(dtype), rows), fill(S.astype(dtype), rows)
+    return _contract(kernel, X, None, weights, grid, dtype)[:2]
+
+
+def _contract(
+    kernel: AbstractKernel,
+    X: Inputs,
+    Z: Inputs | None,
+    weights: tuple[Array, Array],
+    grid: Grid,
+    dtype: Any,
+) -> tuple[PyTree, Inputs, Inputs | None]:
+    """Gradient of the sum of all entries times weights, which are given by their two factors.
+
+    Of a symmetric matrix the weights are those of an entry and its mirror image together.
+    """
     params, static = eqx.partition(kernel, eqx.is_inexact_array)
     features = lambda p, X, Z: _features(eqx.combine(p, static), X, Z, grid)  # noqa: E731
     (left, right), back = jax.vjp(features, params, X, Z)
-    weights_left, weights_right = _weights(U.astype(dtype), W.astype(dtype), grid)
 
     def step(sums: tuple, start: Array) -> tuple[tuple, None]:
         i, j = start
         x, z = take(left, i, grid.rows), take(right, j, grid.columns)
-        u, w = take(weights_left, i, grid.rows), take(weights_right, j, grid.columns)
+        u, w = take(weights[0], i, grid.rows), take(weights[1], j, grid.columns)
         _, pull = jax.vjp(lambda p, x, z: tile(eqx.combine(p, static), x, z, dtype), params, x, z)
         if grid.symmetric:
             u = jnp.where(i == j, 0.5, 1.0).astype(dtype) * u

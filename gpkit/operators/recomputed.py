@@ -13,7 +13,7 @@ from gpkit.operators.base import AbstractKernelOperator, as_columns
 from gpkit.operators.forms import prepared
 from gpkit.operators.grid import Grid, cut
 from gpkit.operators.memory import ROWS, parse_memory, tile_rows
-from gpkit.operators.passes import bilinear_gradient, product
+from gpkit.operators.passes import bilinear_gradient, product, quadratic_gradient
 
 
 @final
@@ -82,6 +82,17 @@ class KernelOperator(AbstractKernelOperator):
             raise ValueError(f"U and W must have equally many columns, got {U.shape}, {W.shape}")
         return _gradient(self, U.reshape(U.shape[0], -1), W.reshape(W.shape[0], -1))
 
+    def quadratic_gradient(self, S: Float[Array, "n k"], c: Float[Array, " k"]) -> "KernelOperator":
+        r"""Gradient of $\sum_k c_k s_k^\top k(X, X)\, s_k$, as `bilinear_gradient` gives it.
+
+        Where both vectors of a pair are the same, half the width is enough. ValueError where
+        the operator has a Z.
+        """
+        S, c = as_columns(S, self.shape[0], "S"), as_columns(c, S.shape[1], "c")
+        if self.Z is not None:
+            raise ValueError("a quadratic form is one of k(X, X): leave Z out of the operator")
+        return _quadratic(self, S, c)
+
     def transpose(self) -> "KernelOperator":
         """The matrix $k(Z, X)$."""
         if self.Z is None:
@@ -121,6 +132,14 @@ def _matmul(operator: KernelOperator, V: Array) -> Array:
 @eqx.filter_jit
 def _gradient(operator: KernelOperator, U: Array, W: Array) -> KernelOperator:
     return eqx.combine(slopes(operator, U, W), operator)
+
+
+@eqx.filter_jit
+def _quadratic(operator: KernelOperator, S: Array, c: Array) -> KernelOperator:
+    kernel, X, dtype = operator.kernel, operator.X, operator.tile_dtype
+    found = quadratic_gradient(kernel, X, S, c, grid=operator.grid(S.shape[1]), dtype=dtype)
+    zeros = eqx.tree_at(lambda op: (op.kernel, op.X), operator, found)
+    return eqx.combine(zeros, operator)
 
 
 def kernel_product(operator: KernelOperator, V: Array) -> Array:

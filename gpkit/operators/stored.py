@@ -29,6 +29,11 @@ class StoredOperator(AbstractKernelOperator):
     Args:
         operator: the matrix $k(X, X)$.
         memory: ceiling on the bytes kept, or a size such as ``"2GB"``; none by default.
+        deflation: an n x r factor L of a low-rank part of the matrix, data. The tiles then hold
+            $k(X, X) - L L^\top$, evaluated in wide precision and rounded afterwards, and products
+            add $L L^\top V$ in the precision of L: the rounding of a tile is relative to what
+            is left of the matrix, orders of magnitude below that of its largest entries
+            where a few pivots of a partial Cholesky factorisation take out those.
 
     Raises ValueError where the tiles need more than `memory`, or the operator has a Z.
     """
@@ -38,9 +43,16 @@ class StoredOperator(AbstractKernelOperator):
     Z: None
     operator: KernelOperator
     tiles: Float[Array, "tiles rows rows"]
+    deflation: Float[Array, "n r"] | None
     grid: Grid = eqx.field(static=True)
 
-    def __init__(self, operator: KernelOperator, *, memory: str | int | None = None):
+    def __init__(
+        self,
+        operator: KernelOperator,
+        *,
+        memory: str | int | None = None,
+        deflation: Float[Array, "n r"] | None = None,
+    ):
         if operator.Z is not None:
             raise ValueError("only a symmetric matrix is stored: leave Z out of the operator")
         self.grid = operator.grid(1)
@@ -53,11 +65,15 @@ class StoredOperator(AbstractKernelOperator):
             )
         self.kernel, self.X, self.Z = operator.kernel, operator.X, None
         self.operator = operator
-        self.tiles = _evaluate(operator, self.grid)
+        self.deflation = jax.lax.stop_gradient(deflation)
+        self.tiles = _evaluate(operator, self.deflation, self.grid)
 
     def matmul(self, V):
         V = as_columns(V, self.shape[1], "V")
-        out = _matmul(self.operator, self.tiles, V.reshape(V.shape[0], -1), self.grid)
+        columns = V.reshape(V.shape[0], -1)
+        out = _matmul(self.operator, self.tiles, columns, self.grid)
+        if self.deflation is not None:
+            out = out + self.deflation @ (self.deflation.T @ columns)
         return out.reshape(-1, *V.shape[1:])
 
 
@@ -68,9 +84,9 @@ def stored_bytes(operator: KernelOperator) -> int:
 
 
 @eqx.filter_jit
-def _evaluate(operator: KernelOperator, grid: Grid) -> Array:
-    tiles = all_tiles(operator.kernel, operator.X, operator.Z, grid=grid, dtype=operator.tile_dtype)
-    return jax.lax.stop_gradient(tiles)
+def _evaluate(operator: KernelOperator, deflation: Array | None, grid: Grid) -> Array:
+    kernel, X, dtype = operator.kernel, operator.X, operator.tile_dtype
+    return jax.lax.stop_gradient(all_tiles(kernel, X, deflation, grid=grid, dtype=dtype))
 
 
 @eqx.filter_jit

@@ -1,0 +1,248 @@
+r"""The matrix-free solver: preconditioned Krylov methods on products with the covariance."""
+
+import math
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from gpkit._types import Array, Float, Int, PyTree
+from gpkit.linalg.implicit import with_stored_gradient
+from gpkit.operators.base import AbstractKernelOperator
+from gpkit.operators.covariance import Covariance
+from gpkit.operators.memory import parse_memory
+from gpkit.operators.recomputed import KernelOperator
+from gpkit.operators.stored import StoredOperator, stored_bytes
+from gpkit.results import Estimate, worst
+from gpkit.solvers.base import AbstractSolver
+from gpkit.solvers.iterative_factor import IterativeFactor
+from gpkit.solvers.krylov_density import Budget, Krylov, krylov, krylov_slopes
+from gpkit.solvers.preconditioning import Preconditioner, precondition
+
+_GRADIENTS = ("forward", "pathwise", "solves")
+_MEMORY = "4GB"
+# The part of the memory that bases may take; the rest is for tiles.
+_BASES = 0.25
+
+
+@final
+class Iterative(AbstractSolver):
+    r"""Preconditioned Lanczos and conjugate gradients; the matrix is never factorised.
+
+    A value and its gradient cost some `depth` products with `num_probes` + 1 columns at most, and
+    one pass for the gradient: $O(n^2)$ time, and $O(n)$ memory beside stored tiles.
+
+    **Arguments:**
+
+    - `rank`: columns of the partial Cholesky factor of the preconditioner, by default
+      $4\sqrt n$.
+    - `num_probes`: random probes of the log-determinant; the standard error falls with the root of
+      their number.
+    - `depth`: Lanczos steps at most. A run ends as soon as the weights reach `rtol` and the probes
+      `probe_rtol` (relative residuals of their linear systems; the error of the quadrature is
+      of the size of the square).
+    - `max_steps`: steps of conjugate gradients that may follow for the weights alone.
+    - `gradient`: estimator of the trace, "forward", "pathwise" or "solves", see
+      `gpkit.solvers.krylov_density.krylov_slopes`.
+    - `dtype`: precision of kernel tiles; float32 by default. Stored tiles hold what a few pivots
+      leave of the matrix, so that single precision rounds that and not the matrix.
+    - `memory`: bytes or a size such as ``"4GB"`` (default). Tiles are stored where they fit, and
+      evaluated anew in every product where not.
+    - `preconditioner`, `steps`, `start`: data set by `frozen`.
+
+    **Raises:** ValueError for counts below one, a tolerance that is not positive, or another
+    gradient.
+
+    Source: Gardner, Pleiss, Bindel, Weinberger and Wilson 2018; Wenger, Pleiss, Hennig, Cunningham
+    and Gardner 2022.
+    """
+
+    preconditioner: Preconditioner | None
+    steps: Int[Array, ""] | None
+    start: Float[Array, "n t"] | None
+    rank: int | None = eqx.field(static=True)
+    num_probes: int = eqx.field(static=True)
+    depth: int = eqx.field(static=True)
+    rtol: float = eqx.field(static=True)
+    probe_rtol: float = eqx.field(static=True)
+    max_steps: int = eqx.field(static=True)
+    gradient: str = eqx.field(static=True)
+    dtype: str = eqx.field(static=True)
+    memory: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *,
+        rank: int | None = None,
+        num_probes: int = 15,
+        depth: int = 96,
+        rtol: float = 1e-5,
+        probe_rtol: float = 1e-2,
+        max_steps: int = 1000,
+        gradient: str = "forward",
+        dtype: Any = "float32",
+        memory: str | int = _MEMORY,
+        preconditioner: Preconditioner | None = None,
+        steps: Int[Array, ""] | None = None,
+        start: Float[Array, "n t"] | None = None,
+    ):
+        if gradient not in _GRADIENTS:
+            raise ValueError(f"gradient must be one of {_GRADIENTS}, got {gradient!r}")
+        counts = {"num_probes": num_probes, "depth": depth, "max_steps": max_steps}
+        counts |= {} if rank is None else {"rank": rank}
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        for name, tolerance in {"rtol": rtol, "probe_rtol": probe_rtol}.items():
+            if not 0 < tolerance < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, got {tolerance}")
+        self.rank, self.num_probes, self.depth = rank, num_probes, depth
+        self.rtol, self.probe_rtol, self.max_steps = float(rtol), float(probe_rtol), max_steps
+        self.gradient, self.dtype = gradient, str(jnp.dtype(dtype))
+        self.memory = parse_memory(memory)
+        self.preconditioner, self.steps, self.start = preconditioner, steps, start
+
+    def log_density(
+        self, H: Covariance, residual: Float[Array, "n ..."], *, key: Array | None = None
+    ) -> Estimate:
+        """An estimate: see `Estimate` for its standard error and error bound.
+
+        The random part is the log-determinant; solves, truncated quadrature and rounding are in
+        the bound. First derivatives only, forward or reverse: second ones raise.
+        """
+        columns = residual.reshape(residual.shape[0], -1)
+        if H.mask is not None:
+            columns = jnp.where(H.mask[:, None], columns, 0.0)
+        arrays, static = eqx.partition(H, eqx.is_inexact_array)
+        key = _needed(key)
+
+        def value_and_gradient(arrays: PyTree, columns: Array) -> tuple[Array, tuple, tuple]:
+            H = eqx.combine(arrays, static)
+            return self._evaluate(jax.lax.stop_gradient(H), columns, key)
+
+        value, (samples, bound, status) = with_stored_gradient(value_and_gradient, arrays, columns)
+        return Estimate(value, samples, bound, worst(status, H.status), jax.random.key_data(key))
+
+    def factorise(self, H: Covariance, *, key: Array | None = None) -> IterativeFactor:
+        """Preconditioner and products: every solve is one of conjugate gradients."""
+        pivots, _ = jax.random.split(_needed(key))
+        P = self._preconditioner(H, pivots)
+        operator = self.operator(H, P)
+        return IterativeFactor(
+            H, operator, P, worst(H.status, P.status), _needed(key), self.rtol, self.max_steps
+        )
+
+    def frozen(self, H: Covariance, residual: Float[Array, "n ..."], *, key: Array) -> "Iterative":
+        """This solver with preconditioner, number of steps and first guess kept as data.
+
+        Its log density under one key is a smooth function of the parameters: what a line search
+        needs. Valid, and cheap, as long as the parameters stay near those of H.
+        """
+        columns = residual.reshape(residual.shape[0], -1)
+        found, P = _explore(self, H, columns, key)
+        steps = jnp.minimum(found.num_steps + 1 + found.num_steps // 4, self.depth)
+        where = lambda s: (s.preconditioner, s.steps, s.start)  # noqa: E731
+        return eqx.tree_at(
+            where, self, (P, steps, found.weights), is_leaf=lambda leaf: leaf is None
+        )
+
+    def operator(self, H: Covariance, P: Preconditioner) -> AbstractKernelOperator:
+        """How the kernel's part of H is multiplied: stored tiles where memory allows."""
+        recomputed = H.operator(dtype=self._tile_dtype(H))
+        room = (1 - _BASES) * self.memory
+        if stored_bytes(recomputed) > room:
+            return KernelOperator(H.kernel, H.X, dtype=self._tile_dtype(H), memory=self.memory)
+        return StoredOperator(recomputed, deflation=P.deflation)
+
+    def _tile_dtype(self, H: Covariance) -> Any:
+        return jnp.promote_types(jnp.float32, min(jnp.dtype(self.dtype), H.X.dtype, key=_bits))
+
+    def _preconditioner(self, H: Covariance, key: Array) -> Preconditioner:
+        if self.preconditioner is not None:
+            return jax.lax.stop_gradient(self.preconditioner)
+        return precondition(H, rank=self.rank, key=key)
+
+    def _run(self, H: Covariance, r: Array, key: Array) -> tuple[Krylov, Preconditioner, Any]:
+        pivots, probes = jax.random.split(key)
+        P = self._preconditioner(H, pivots)
+        operator = self.operator(H, P)
+        n = r.shape[0]
+        Z = jax.random.rademacher(probes, (n, self.num_probes), r.dtype)
+        if H.mask is not None:
+            Z = jnp.where(H.mask[:, None], Z, 0.0)
+        width = r.dtype.itemsize * n * (self.num_probes + r.shape[1])
+        depth = max(8, min(self.depth, int(_BASES * self.memory) // width))
+        budget = Budget(depth, self.steps, self.rtol, self.probe_rtol, self.max_steps)
+        found = krylov(H, operator, P.low_rank, r, Z, budget, start=self.start)
+        return found, P, operator
+
+    def _evaluate(self, H: Covariance, r: Array, key: Array) -> tuple[Array, tuple, tuple]:
+        """Value, gradients of H and r, and what is reported."""
+        found, P, operator = self._run(H, r, key)
+        t = r.shape[1]
+        rows = H.num_rows()
+        constant = 0.5 * math.log(2 * math.pi) * rows * t
+        samples = -0.5 * found.quadratic - 0.5 * t * found.samples - constant
+        slopes = krylov_slopes(found, P.low_rank, self.gradient)
+        gradient = _pull_back(H, operator, slopes.columns, slopes.coefficients)
+        bound = _error_bound(H, found, operator)
+        report = samples, bound, worst(found.status, P.status)
+        return jnp.mean(samples), (gradient, -found.weights), report
+
+
+@eqx.filter_jit
+def _explore(
+    solver: Iterative, H: Covariance, r: Array, key: Array
+) -> tuple[Krylov, Preconditioner]:
+    if H.mask is not None:
+        r = jnp.where(H.mask[:, None], r, 0.0)
+    return solver._run(H, r, key)[:2]
+
+
+def _pull_back(H: Covariance, operator: AbstractKernelOperator, S: Array, c: Array) -> PyTree:
+    r"""Gradient of $\sum_k c_k s_k^\top H s_k$ with respect to the arrays of H."""
+    recomputed = operator.operator if isinstance(operator, StoredOperator) else operator
+    if H.mask is not None:
+        S = jnp.where(H.mask[:, None], S, 0.0)
+    found = recomputed.quadratic_gradient(S, c)
+    noise = (S * S) @ c
+    H = eqx.tree_at(lambda H: (H.kernel, H.X, H.noise), H, (found.kernel, found.X, noise))
+    return eqx.filter(H, eqx.is_inexact_array)
+
+
+def _error_bound(H: Covariance, found: Krylov, operator: AbstractKernelOperator) -> Array:
+    r"""What is not sampling, in nats: solve residual, truncated quadrature, rounding of tiles.
+
+    The quadratic form lacks at most $|r - H\alpha|^2 / \sigma^2$. Rounding changes the entries of
+    H by some $\delta$, like independent numbers: $\alpha^\top E \alpha$ is then of the size
+    $\delta |\alpha|^2$, $\operatorname{tr} H^{-1} E$ of $\delta \sqrt n / \sigma^2$, and the second
+    order $-\tfrac12 |H^{-1} E|_F^2$ of $n^2 \delta^2 / \sigma^4$.
+    """
+    n, t = found.weights.shape
+    noise = jnp.min(H.noise if H.mask is None else jnp.where(H.mask, H.noise, jnp.inf))
+    solve = jnp.sum(found.residual_norm**2) / noise
+    truncation = jnp.mean(found.upper - found.lower)
+    eps = jnp.finfo(found.weights.dtype).eps
+    left = H.kernel_diagonal()
+    if isinstance(operator, StoredOperator):
+        tiles = operator.tiles.dtype
+        if operator.deflation is not None:
+            left = left - jnp.sum(operator.deflation**2, axis=1)
+    else:
+        tiles = operator.tile_dtype
+    delta = jnp.finfo(tiles).eps * jnp.max(left) + eps * jnp.max(H.kernel_diagonal())
+    size = jnp.sum(found.weights**2)
+    rounding = delta * (size + t * math.sqrt(n) / noise) + 0.5 * t * (n * delta / noise) ** 2
+    summing = eps * math.sqrt(n) * (jnp.abs(found.quadratic) + t * jnp.abs(found.samples[0]) + n)
+    return 0.5 * (solve + t * truncation + rounding) + summing
+
+
+def _needed(key: Array | None) -> Array:
+    if key is None:
+        raise ValueError("the iterative solver draws random probes: pass key=jax.random.key(0)")
+    return key
+
+
+def _bits(dtype: Any) -> int:
+    return jnp.finfo(dtype).bits

@@ -1,0 +1,125 @@
+"""Solves with a covariance by preconditioned conjugate gradients, refined where needed."""
+
+from typing import NamedTuple, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from gpkit._types import Array, Float, Int, Scalar
+from gpkit.linalg.conjugate_gradients import cg
+from gpkit.operators.base import AbstractKernelOperator
+from gpkit.operators.covariance import Covariance
+from gpkit.results import Status, worst
+from gpkit.solvers.base import AbstractFactor
+from gpkit.solvers.preconditioning import Preconditioner
+
+# Rounds of refinement, and what each of them must gain to be followed by another.
+_ROUNDS = 6
+_GAIN = 0.5
+# Columns solved at a time for the exact diagonal of the inverse.
+_COLUMNS = 256
+
+
+class Solved(NamedTuple):
+    """A solution with the norm of its true residual, and a status, per column."""
+
+    solution: Float[Array, "n k"]
+    residual_norm: Float[Array, " k"]
+    status: Int[Array, " k"]
+
+
+@final
+class IterativeFactor(AbstractFactor):
+    """What a posterior keeps: the covariance, how to multiply by it, and its preconditioner."""
+
+    H: Covariance
+    operator: AbstractKernelOperator
+    preconditioner: Preconditioner
+    status: Int[Array, ""]
+    key: Array
+    rtol: float = eqx.field(static=True)
+    max_steps: int = eqx.field(static=True)
+
+    def solve(self, b: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
+        return self.solve_reported(b.reshape(b.shape[0], -1)).solution.reshape(b.shape)
+
+    def solve_reported(self, b: Float[Array, "n k"]) -> Solved:
+        """H^{-1} b with true residuals, by refinement in the precision of b.
+
+        Inner solves use fast products (stored or single-precision tiles); between them the
+        residual is computed with tiles in the precision of b. A column that stops gaining above
+        `rtol` is `STAGNATED`.
+        """
+        exact = self.H.operator()
+        scale = jnp.linalg.norm(b, axis=0)
+        target = self.rtol * scale
+
+        def correct(state: tuple) -> tuple:
+            x, r, norm, _, status, count = state
+            # Converged columns are solved for zero.
+            wanted = jnp.where(norm > target, r, 0.0)
+            found = cg(
+                lambda V: self.H.matmul(V, operator=self.operator), wanted,
+                preconditioner=self.preconditioner.low_rank.solve,
+                atol=0.5 * target, rtol=1e-8, max_steps=self.max_steps,
+            )  # fmt: skip
+            trial = x + found.solution
+            residual = b - self.H.matmul(trial, operator=exact)
+            length = jnp.linalg.norm(residual, axis=0)
+            better = length < norm
+            x, r = jnp.where(better, trial, x), jnp.where(better, residual, r)
+            usable = jnp.where(found.status == Status.MAX_STEPS, Status.MAX_STEPS, Status.STAGNATED)
+            worse = jnp.where(found.status > Status.STAGNATED, found.status, usable)
+            length = jnp.minimum(length, norm)
+            status = jnp.where(length <= target, Status.SUCCESS, worse).astype(jnp.int32)
+            return x, r, length, norm, status, count + 1
+
+        def going(state: tuple) -> Array:
+            _, _, norm, before, _, count = state
+            return (count < _ROUNDS) & jnp.any((norm > target) & (norm <= _GAIN * before))
+
+        zeros = jnp.zeros(b.shape[1:], jnp.int32)
+        start = (jnp.zeros_like(b), b, scale, jnp.full_like(scale, jnp.inf), zeros, 0)
+        x, _, norm, _, status, _ = jax.lax.while_loop(going, correct, start)
+        status = jnp.where(jnp.isfinite(norm), status, Status.NON_FINITE)
+        return Solved(x, norm, status)
+
+    def quadratic(self, b: Float[Array, "n m"]) -> Float[Array, " m"]:
+        # From zero, b'x = x'Hx: the error is of second order in that of x.
+        return jnp.sum(b * self._fast(b), axis=0)
+
+    def inner(self, b: Float[Array, "n m"]) -> Float[Array, "m m"]:
+        found = b.T @ self._fast(b)
+        return 0.5 * (found + found.T)
+
+    def inverse_diagonal(self) -> Float[Array, " n"]:
+        """Exact, by n solves: for a stochastic estimate see `inverse_diagonal_estimate`."""
+        n = self.H.X.shape[0]
+        width = min(_COLUMNS, n)
+        starts = jnp.arange(-(-n // width)) * width
+
+        def some(start: Array) -> Array:
+            rows = start + jnp.arange(width)
+            unit = (jnp.arange(n)[:, None] == rows[None, :]).astype(self.H.X.dtype)
+            return self.quadratic(unit)
+
+        return jax.lax.map(some, starts).reshape(-1)[:n]
+
+    def logdet(self) -> Scalar:
+        raise NotImplementedError(
+            "an iterative factor has no exact log-determinant: take gpkit.log_evidence, which "
+            "gives an estimate with its error"
+        )
+
+    def _fast(self, b: Array) -> Array:
+        return cg(
+            lambda V: self.H.matmul(V, operator=self.operator), b,
+            preconditioner=self.preconditioner.low_rank.solve,
+            rtol=max(self.rtol, 1e-4), max_steps=self.max_steps,
+        ).solution  # fmt: skip
+
+
+def weights_status(factor: IterativeFactor, b: Float[Array, "n k"]) -> Int[Array, ""]:
+    """The worst status of a solve for these columns."""
+    return worst(factor.solve_reported(b).status)
