@@ -9,14 +9,18 @@ import sys
 from pathlib import Path
 
 from benchmarks.machine import ROOT, load_average
+from benchmarks.problems import PROBLEMS
 from benchmarks.registry import METHODS
-from benchmarks.suites import dense, matvec, small, startup
+from benchmarks.suites import dense, evidence, matvec, small, startup, train
 
 SUITES = {
     "small": small.run,
     "dense": dense.run,
     "startup": startup.run,
     "matvec": matvec.run,
+    "evidence": evidence.run,
+    "train": train.run,
+    "train-large": train.run_large,
 }
 
 
@@ -38,13 +42,20 @@ def parse(arguments):
         "--threads", type=int, default=os.cpu_count(), help="cores for every method"
     )
     parser.add_argument("--timeout", type=float, default=7200, help="seconds for one fit")
-    parser.add_argument(
-        "--resume", action="store_true", help="small, matvec: keep finished jobs of --out"
-    )
+    parser.add_argument("--resume", action="store_true", help="keep finished jobs of --out")
     parser.add_argument("--methods", nargs="+", choices=METHODS, help="only these")
     parser.add_argument("--datasets", nargs="+", help="small: only these")
     parser.add_argument("--splits", type=int, help="small: only the first few splits")
     parser.add_argument("--sizes", nargs="+", type=int, help="dense, matvec: only these n")
+    large = parser.add_argument_group("evidence, train, train-large")
+    large.add_argument("--problems", nargs="+", choices=PROBLEMS, help="only these")
+    large.add_argument("--engines", nargs="+", help="only these")
+    large.add_argument("--redo", nargs="+", help="with --resume: measure these engines again")
+    large.add_argument(
+        "--untimed", action="store_true", help="other work runs: seconds are not to be quoted"
+    )
+    large.add_argument("--no-prediction", action="store_true", help="train, but do not predict")
+    large.add_argument("--no-scores", action="store_true", help="leave the curve unscored")
     options = parser.parse_args(arguments)
     options.python = sys.executable
     if options.out is None:

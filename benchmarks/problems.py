@@ -56,10 +56,7 @@ def load_problem(name, data_dir, *, split=0, rows=None):
 
     ``synthetic`` needs no file: a smooth function of three columns with noise 0.3.
     """
-    if name == SYNTHETIC:
-        raw = _synthetic()
-    else:
-        raw = _raw(PROBLEMS[name], data_dir, split)
+    raw = _synthetic() if name == SYNTHETIC else _raw(PROBLEMS[name], data_dir, split)
     found = _standardised(*raw)
     if rows is None or rows >= len(found.y):
         return found

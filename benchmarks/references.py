@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import dense_evidence, machine, scores
+from benchmarks import machine, scores
+from benchmarks.methods import large_dense
 from benchmarks.problems import load_problem
 
 FOLDER = Path(__file__).parent / "settings"
@@ -90,7 +91,7 @@ def subsets(problem, sizes, data_dir):
     begin = None
     for number, rows in enumerate(sizes):
         data = load_problem(problem, data_dir, rows=rows)
-        evaluate = dense_evidence.loss(data.X, data.y, "float64")
+        evaluate = large_dense.loss(data.X, data.y, "float64")
         quiet = {"tol": TOLERANCE, "max_steps": 150, "keep": lambda *_: None}
         if number == 0:
             d = data.X.shape[1]
@@ -118,7 +119,7 @@ def fit(problem, options):
         _keep(path, document, x, inverse)
     if options.subsets_only:
         return
-    evaluate = dense_evidence.loss(data.X, data.y, "float64")
+    evaluate = large_dense.loss(data.X, data.y, "float64")
 
     def timed(x):
         began = time.perf_counter()
@@ -134,7 +135,7 @@ def fit(problem, options):
         _keep(path, document, x, inverse)
 
     bfgs(timed, x, inverse, tol=TOLERANCE, max_steps=40, keep=keep)
-    mean, std = dense_evidence.predict(data.X, data.y, document["parameters"], data.X_test)
+    mean, std = large_dense.predict(data.X, data.y, document["parameters"], data.X_test)
     document["test"] = scores.score(data.y_test, mean, std)
     document["done"] = True
     _save(path, document)

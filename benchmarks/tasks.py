@@ -9,13 +9,15 @@ A module of `benchmarks.methods` offers one or more of
 - ``matmul(n, dtype)``: a function without arguments, one n x n product;
 - ``phases(X, y, theta, dtype)``: name -> (function without arguments, flops);
 - ``products(kernel, n, d, k, seed, memory_gb)``: name -> function without arguments, products
-  with a kernel matrix; ``rates()``: name -> (function without arguments, operations).
+  with a kernel matrix; ``rates()``: name -> (function without arguments, operations);
+- what `benchmarks.large_tasks` names.
 """
 
 import time
 import warnings
 
 from benchmarks.data import load_split, smooth_rows
+from benchmarks.large_tasks import LargeTasks
 from benchmarks.scores import score
 
 
@@ -25,6 +27,7 @@ class Tasks:
     def __init__(self, method):
         self._method = method
         self._functions = {}
+        self._large = LargeTasks(method)
 
     def run(self, task, arguments):
         """The reply to one request, a dict."""
@@ -35,6 +38,7 @@ class Tasks:
             "time": self.time,
             "matvec": self.matvec,
             "matvec_rates": self.matvec_rates,
+            **self._large.known(),
         }
         return known[task](**arguments)
 

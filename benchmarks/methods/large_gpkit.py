@@ -1,0 +1,151 @@
+"""gpkit's iterative solver: evidence at fixed parameters, training, prediction.
+
+Settings: ``solver`` are arguments of `gpkit.solvers.Iterative`, ``seed`` makes the keys.
+"""
+
+import time
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+
+import gpkit as gp  # noqa: E402
+from benchmarks.methods.large_dense import model  # noqa: E402
+from gpkit.fitting.journal import SectionOf  # noqa: E402
+
+_ORDER = ["variance", "noise", "lengthscale"]
+
+
+def evidence_at(X, y, theta, settings):
+    """Estimate and gradient at fixed parameters, zero mean; the number makes the key."""
+    X, y = jnp.asarray(X), jnp.asarray(y)
+    solver = gp.solvers.Iterative(**settings["solver"])
+    # The parameters are an input of the compiled program, as in a fit.
+    logs = {k: jnp.log(jnp.asarray(theta[k])) for k in _ORDER}
+
+    @jax.jit
+    def function(logs, X, y, key):
+        def value(logs):
+            natural = {"mean": 0.0, **{k: jnp.exp(v) for k, v in logs.items()}}
+            found = gp.log_evidence(model(natural, X.dtype), X, y, solver=solver, key=key)
+            return found.value, found
+
+        return jax.grad(value, has_aux=True)(logs)
+
+    def evaluate(number):
+        slopes, found = jax.block_until_ready(function(logs, X, y, jax.random.key(number)))
+        gradient = np.concatenate([np.ravel(slopes[k]) for k in _ORDER])
+        return {**_plain(found), "gradient": gradient.tolist(), "solver": repr(solver)}
+
+    return evaluate
+
+
+def many_values(X, y, theta, settings, numbers):
+    """Estimates alone, of many keys, by one compiled program."""
+    X, y = jnp.asarray(X), jnp.asarray(y)
+    solver = gp.solvers.Iterative(**settings["solver"])
+    one = model({**theta, "mean": 0.0}, X.dtype)
+    function = jax.jit(lambda X, y, key: gp.log_evidence(one, X, y, solver=solver, key=key))
+    return [_plain(function(X, y, jax.random.key(number))) for number in numbers]
+
+
+def _plain(estimate):
+    return {
+        "value": float(estimate.value), "stderr": float(estimate.stderr),
+        "error_bound": float(estimate.error_bound), "status": int(estimate.status),
+        "interval": [float(end) for end in estimate.interval(0.95)],
+    }  # fmt: skip
+
+
+class Watch:
+    """Keeps every evaluation of a fit with its time, by the interface of a journal."""
+
+    def __init__(self):
+        self._began, self._seen, self._model_at = time.perf_counter(), [], None
+
+    def section(self, name, fingerprint):
+        del name, fingerprint
+        return self
+
+    def watch(self, problem):
+        """The same problem; its evaluations are kept."""
+        self._model_at = problem.model_at
+
+        def evaluate(x):
+            found = problem.evaluate(x)
+            self._seen.append((time.perf_counter() - self._began, np.array(x), found.value))
+            return found
+
+        return problem._replace(evaluate=evaluate)
+
+    def points(self):
+        """Parameters of every evaluation, the last of each stage included."""
+        return [
+            {"step": i + 1, "seconds": seconds, "value": -value,
+             "parameters": parameters(self._model_at(x))}
+            for i, (seconds, x, value) in enumerate(self._seen)
+        ]  # fmt: skip
+
+
+def parameters(fitted):
+    """Plain numbers of a model made by `model`."""
+    scaled = fitted.kernel
+    return {
+        "mean": float(gp.params.val(fitted.mean.value)),
+        "variance": float(gp.params.val(scaled.variance)),
+        "noise": float(gp.params.val(fitted.noise.variance)),
+        "lengthscale": np.asarray(gp.params.val(scaled.kernel.lengthscale)).tolist(),
+    }
+
+
+class Trainer:
+    """One call of `advance` is the whole fit, by the recipe that `gpkit.fit` takes itself."""
+
+    def __init__(self, X, y, settings):
+        self._X, self._y = jnp.asarray(X), jnp.asarray(y)
+        self._solver = gp.solvers.Iterative(**settings["solver"])
+        self._key, self._steps = jax.random.key(settings["seed"]), settings.get("max_steps")
+        d = X.shape[1]
+        theta = {"mean": 0.0, "variance": 1.0, "noise": 0.1, "lengthscale": np.full(d, d**0.5)}
+        self._start = model(theta, self._X.dtype)
+
+    def advance(self):
+        watch, began = Watch(), time.perf_counter()
+        limit = {} if self._steps is None else {"max_steps": self._steps}
+        found = gp.fit(
+            self._start, self._X, self._y, solver=self._solver, key=self._key,
+            checkpoint=SectionOf(watch, "fit"), **limit,
+        )  # fmt: skip
+        self._model = found.model
+        last = {"seconds": time.perf_counter() - began, "parameters": parameters(found.model)}
+        points = watch.points()
+        last |= {"step": len(points), "value": float(found.log_density), "final": True}
+        return {"done": True, "points": [*points, last], "fit_status": found.status.name}
+
+    def predict(self, X_new):
+        posterior = gp.condition(self._model, self._X, self._y, solver=self._solver, key=self._key)
+        mean, variance = posterior.predict(jnp.asarray(X_new))
+        return np.asarray(mean), np.sqrt(np.asarray(variance))
+
+
+class RegressorTrainer:
+    """`gpkit.GPRegressor` with its defaults but the kernel: no argument for the size."""
+
+    def __init__(self, X, y, settings):
+        self._X, self._y = X, y
+        self._model = gp.GPRegressor(kernel="matern32(ard)", random_state=settings["seed"])
+
+    def advance(self):
+        self._model.fit(self._X, self._y)
+        return {"done": True, "points": [{"step": 1, "kernel": str(self._model.kernel_)}]}
+
+    def predict(self, X_new):
+        return self._model.predict(X_new, return_std=True)
+
+
+def trainer(X, y, settings):
+    kinds = {"fit": Trainer, "regressor": RegressorTrainer}
+    return kinds[settings["face"]](X, y, settings)
