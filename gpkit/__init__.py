@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gpkit.io import load as load
     from gpkit.io import save as save
     from gpkit.model import GP as GP
+    from gpkit.objectives import certify as certify
     from gpkit.objectives import leave_one_out_crps as leave_one_out_crps
     from gpkit.objectives import leave_one_out_log_density as leave_one_out_log_density
     from gpkit.objectives import leave_one_out_nlpd as leave_one_out_nlpd
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from gpkit.objectives import log_posterior_density as log_posterior_density
     from gpkit.params import replace as replace
     from gpkit.params import val as val
+    from gpkit.pathwise import Paths as Paths
+    from gpkit.pathwise import pathwise as pathwise
     from gpkit.posterior import Posterior as Posterior
     from gpkit.posterior import condition as condition
     from gpkit.results import Estimate as Estimate
@@ -49,8 +52,10 @@ _HOME = {
     "GP": "gpkit.model",
     "GPRegressor": "gpkit.estimators",
     "GPSelector": "gpkit.estimators",
+    "Paths": "gpkit.pathwise",
     "Posterior": "gpkit.posterior",
     "Status": "gpkit.results",
+    "certify": "gpkit.objectives",
     "compare": "gpkit.selection",
     "condition": "gpkit.posterior",
     "default_prior": "gpkit.defaults",
@@ -61,6 +66,7 @@ _HOME = {
     "load": "gpkit.io",
     "log_evidence": "gpkit.objectives",
     "log_posterior_density": "gpkit.objectives",
+    "pathwise": "gpkit.pathwise",
     "replace": "gpkit.params",
     "save": "gpkit.io",
     "val": "gpkit.params",

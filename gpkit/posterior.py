@@ -48,6 +48,7 @@ class Posterior(eqx.Module):
     weights: Float[Array, "n ..."]
     factor: AbstractFactor
     mask: Bool[Array, " n"] | None
+    noise_variance: Float[Array, " n"] | None = None  # known ones of the rows
 
     @property
     def status(self) -> Int[Array, ""]:
@@ -158,7 +159,9 @@ def condition(
     residual = _residual(model.mean, X, y, mask)
     H = _covariance(model, X, noise_variance, mask)
     factor = (solver or Dense()).factorise(H, key=key)
-    return Posterior(model, X, residual, _solve(factor, residual), factor, mask)
+    weights = _solve(factor, residual)
+    known = None if noise_variance is None else jnp.asarray(noise_variance, X.dtype)
+    return Posterior(model, X, residual, weights, factor, mask, known)
 
 
 @eqx.filter_jit

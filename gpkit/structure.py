@@ -60,6 +60,9 @@ CLASSES: dict[str, type] = {
 # A Python function can't be described.
 del CLASSES["kernels.Function"]
 
+# Fields that files of earlier versions lack, and what they stood for.
+_LATER: dict[str, dict[str, Any]] = {"Posterior": {"noise_variance": None}}
+
 _NAMES = {cls: name for name, cls in CLASSES.items()}
 
 
@@ -164,6 +167,7 @@ def _module(name: str, content: dict[str, Any]) -> Any:
     if cls is None:
         raise DescriptionError(f"the class {name!r} is unknown here; install a newer gpkit")
     expected = {field.name: field.type for field in fields(cls)}
+    content = {**_LATER.get(name, {}), **content}
     if expected.keys() != set(content):
         raise DescriptionError(
             f"{name} has the fields {sorted(expected)}, but the file has {sorted(content)}"

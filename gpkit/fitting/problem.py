@@ -85,10 +85,8 @@ def condition_fitted(model: GP, rows: Rows) -> Posterior:
     params, rest = partition(model)
     parts = _build(jnp.asarray(_flat(params, rows.X.dtype)), params, rest, rows)
     factor, residual, weights = _finish(parts, rows.mask)
-    shape = rows.y.shape
-    return Posterior(
-        model, rows.X, residual.reshape(shape), weights.reshape(shape), factor, rows.mask
-    )
+    residual, weights = residual.reshape(rows.y.shape), weights.reshape(rows.y.shape)
+    return Posterior(model, rows.X, residual, weights, factor, rows.mask, rows.noise_variance)
 
 
 def _flat(params: PyTree, dtype: Any) -> np.ndarray:
