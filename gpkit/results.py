@@ -27,6 +27,8 @@ class Status(enum.IntEnum):
     JITTER_ADDED = 4
     INTERRUPTED = 5
     ABANDONED = 6
+    TARGET_MISSED = 7
+    RANK_DEFICIENT = 8
     MAX_STEPS = 10
     LINE_SEARCH_FAILED = 11
     STAGNATED = 12
@@ -67,6 +69,15 @@ _ADVICE = {
     ),
     Status.INTERRUPTED: "The run was interrupted; the best state so far is returned.",
     Status.ABANDONED: "The run was given up: another one was far better already.",
+    Status.TARGET_MISSED: (
+        "The error asked for was not met; the value and the errors that it states hold. The "
+        "message of the estimate says what stood in the way."
+    ),
+    Status.RANK_DEFICIENT: (
+        "Rows of the matrix are linearly dependent to rounding: the factors multiply to the "
+        "matrix but are not determined by it, and their derivatives are NaN. Leave out the "
+        "dependent rows, or compute in float64."
+    ),
     Status.MAX_STEPS: "The step limit was reached before the tolerance; raise max_steps.",
     Status.LINE_SEARCH_FAILED: (
         "The line search found no lower value: the optimum is met to rounding, or the "
@@ -106,7 +117,8 @@ class Estimate(eqx.Module):
     contributions whose mean is the random part of the value (empty for a deterministic
     computation). `error_bound` is a deterministic bound on everything that is not
     sampling: solve residuals, truncation, rounding, jitter. `key_id` identifies the random
-    probes, so that two estimates made from the same probes are compared pair by pair.
+    probes, so that two estimates made from the same probes are compared pair by pair. `message`
+    is a remark for people, empty but where `gpkit.certify` missed its target.
 
     Units are those of `value`; for a log evidence that is nats.
     """
@@ -116,6 +128,7 @@ class Estimate(eqx.Module):
     error_bound: Float[Array, ""]
     status: Int[Array, ""]
     key_id: Int[Array, " k"]
+    message: str = eqx.field(static=True, default="")
 
     @classmethod
     def exact(cls, value: Any, *, error_bound: Any = 0.0, status: Any = 0) -> "Estimate":
@@ -185,7 +198,8 @@ class Estimate(eqx.Module):
         if self.samples.shape[0]:
             text += f" +- {float(self.stderr):.2g}"
         status = Status(int(self.status)).name
-        return f"Estimate({text}, bound {float(self.error_bound):.1g}, {status})"
+        remark = f": {self.message}" if self.message else ""
+        return f"Estimate({text}, bound {float(self.error_bound):.1g}, {status}{remark})"
 
 
 def _estimate_html(estimate: Estimate) -> str:
@@ -197,7 +211,7 @@ def _estimate_html(estimate: Estimate) -> str:
         "error bound": f"{float(estimate.error_bound):.2g}",
         "95% interval": f"{low:.8g} to {high:.8g}",
         "status": status.name.lower().replace("_", " "),
-        "advice": status.advice,
+        "advice": estimate.message or status.advice,
     }
     body = "".join(
         f"<tr><th style='text-align:left'>{name}</th><td style='text-align:left'>{text}</td></tr>"

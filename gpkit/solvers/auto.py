@@ -1,0 +1,227 @@
+r"""The choice between dense, stored-tiles iterative and recomputed iterative solvers."""
+
+from typing import Any, Literal, NamedTuple, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from gpkit._types import Array, Float
+from gpkit.kernels.base import AbstractKernel, Constant
+from gpkit.operators.covariance import Covariance
+from gpkit.operators.memory import parse_memory
+from gpkit.operators.memory import size as written
+from gpkit.results import Estimate
+from gpkit.solvers.base import AbstractFactor, AbstractSolver
+from gpkit.solvers.costs import (
+    STORED_SHARE,
+    Run,
+    Size,
+    costs_of,
+    dense_bytes,
+    dense_seconds,
+    iterative_bytes,
+    iterative_seconds,
+    tile_bytes,
+)
+from gpkit.solvers.dense import Dense
+from gpkit.solvers.iterative import Iterative
+from gpkit.solvers.preconditioning import default_rank
+
+Task = Literal["value", "gradient", "posterior"]
+MEMORY = "4GB"
+
+# Steps of a run depend on the noise and on the spectrum, which shapes do not tell: 10 to 20 are
+# seen where the noise is a tenth of the variance of y, 20 to 60 at a hundredth to a thousandth.
+_STEPS = 24
+# Arrays of n x n, and the share of the work of value and gradient, of a dense evaluation.
+_ARRAYS = {"value": 3, "gradient": 4, "posterior": 2}
+_SHARES = {"value": 1 / 3.6, "gradient": 1.0, "posterior": 1 / 3.6}
+# Columns of the gradient pass for each probe: the vectors that `krylov_slopes` keeps.
+_VECTORS = 8
+# Rows that a posterior is asked for at the least.
+_ROWS = 1024
+
+
+class Option(NamedTuple):
+    """A solver that was looked at: seconds and bytes expected, and whether it fits memory."""
+
+    name: str
+    seconds: float
+    bytes: int
+    eligible: bool
+
+
+class Choice(NamedTuple):
+    """The solver chosen, why, and what was expected of it and of the others.
+
+    - `name`: "dense", "stored" or "recomputed" (tiles of the iterative solver).
+    - `reason`: one line for people.
+    - `seconds`: expected for one evaluation on two cores, compilation apart; those of the iterative
+      solver for a nominal number of steps.
+    - `bytes`: expected at the peak.
+    - `alternatives`: every solver that was looked at, the chosen one first.
+    """
+
+    solver: AbstractSolver
+    name: str
+    reason: str
+    seconds: float
+    bytes: int
+    alternatives: tuple[Option, ...]
+
+
+def choose(
+    n: int,
+    d: int,
+    dtype: Any = "float64",
+    *,
+    kernels: int = 1,
+    targets: int = 1,
+    device: str | None = None,
+    memory: str | int | None = None,
+    task: Task = "gradient",
+) -> Choice:
+    """The solver with the fewest expected seconds of those that fit memory.
+
+    A pure function of sizes and of a table of measured rates (`gpkit.solvers.costs`): nothing is
+    timed, and the same call gives the same choice everywhere.
+
+    **Arguments:**
+
+    - `n`, `d`, `dtype`: rows, columns and precision of X.
+    - `kernels`: elementary kernels in the kernel; `targets`: columns of y.
+    - `device`: "cpu" or "gpu"; that of JAX by default. Where no rates were measured for it, those
+      of the CPU stand in.
+    - `memory`: bytes, or a size such as "4GB" (the default).
+    - `task`: "value" or "gradient" (with the value) of a log evidence, or "posterior": a
+      factor and the variances of some thousand rows.
+
+    **Raises:** ValueError for counts below one, a task that is none of these, and where not
+    even recomputed tiles fit memory.
+    """
+    for name, count in {"n": n, "d": d, "kernels": kernels, "targets": targets}.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    if task not in _ARRAYS:
+        raise ValueError(f"task must be one of {', '.join(_ARRAYS)}; got {task!r}")
+    limit = parse_memory(MEMORY if memory is None else memory)
+    problem = Size(n, d, _precision(dtype), kernels, targets)
+    solver = Iterative(memory=limit)
+    options = tuple(
+        expected(problem, one, limit, task=task, device=device) for one in (Dense(), solver)
+    )
+    eligible = [option for option in options if option.eligible]
+    if not eligible:
+        needed = min(option.bytes for option in options)
+        raise ValueError(
+            f"memory of {written(limit)} is too small for {n} rows, which need {written(needed)}: "
+            "raise memory or take fewer rows"
+        )
+    best = min(eligible, key=lambda option: option.seconds)
+    others = tuple(option for option in options if option is not best)
+    chosen = Dense() if best.name == "dense" else solver
+    return Choice(
+        chosen, best.name, _reason(best, others, limit), best.seconds, best.bytes, (best, *others)
+    )
+
+
+@final
+class Auto(AbstractSolver):
+    r"""Dense or iterative, by the sizes of the problem and a stored table of measured costs.
+
+    Decides from n, d, precision, kind of device and `memory` (bytes or a size, "4GB" by
+    default) alone, never from values and never by timing, so that it works under jit and chooses
+    alike everywhere; `gpkit.solvers.choose` tells what it takes and why. A key is needed where the
+    iterative solver may be taken.
+    """
+
+    memory: int = eqx.field(static=True)
+
+    def __init__(self, *, memory: str | int | None = None):
+        self.memory = parse_memory(MEMORY if memory is None else memory)
+
+    def factorise(self, H: Covariance, *, key: Array | None = None) -> AbstractFactor:
+        return self.choice(H, 1, task="posterior").solver.factorise(H, key=key)
+
+    def log_density(
+        self, H: Covariance, residual: Float[Array, "n ..."], *, key: Array | None = None
+    ) -> Estimate:
+        targets = residual.size // residual.shape[0]
+        solver = self.choice(H, targets, task="gradient").solver
+        return solver.log_density(H, residual, key=key)
+
+    def choice(self, H: Covariance, targets: int = 1, *, task: Task = "gradient") -> Choice:
+        """What is chosen for this covariance; reads shapes only."""
+        n, d = H.X.shape
+        kernels = count_kernels(H.kernel)
+        return choose(
+            n, d, H.X.dtype, kernels=kernels, targets=targets, memory=self.memory, task=task
+        )
+
+
+def count_kernels(kernel: AbstractKernel) -> int:
+    """Kernels in a tree that are evaluated: neither sums and products nor constants."""
+
+    def inside(node: Any) -> bool:
+        return node is not kernel and isinstance(node, AbstractKernel)
+
+    parts = [p for p in jax.tree.leaves(kernel, is_leaf=inside) if isinstance(p, AbstractKernel)]
+    if parts:
+        return max(1, sum(map(count_kernels, parts)))
+    return 0 if isinstance(kernel, Constant) else 1
+
+
+def size_of(kernel: AbstractKernel, X: Array, y: Array) -> Size:
+    """The sizes of a problem."""
+    n, d = X.shape
+    return Size(n, d, _precision(X.dtype), count_kernels(kernel), max(1, y.size // n))
+
+
+def expected(
+    size: Size, solver: Dense | Iterative, memory: int, *, task: Task, device: str | None = None
+) -> Option:
+    """What this solver is expected to take for one evaluation."""
+    costs = costs_of(device or jax.default_backend())
+    if isinstance(solver, Dense):
+        needed = dense_bytes(size, arrays=_ARRAYS[task])
+        seconds = dense_seconds(size, costs, share=_SHARES[task])
+        if task == "posterior":
+            seconds += 1.2 * size.n**2 * _ROWS * costs.dense_flop[size.dtype]
+        return Option("dense", seconds, needed, needed <= memory)
+    run = _run(size, solver, task)
+    stored = tile_bytes(size.n, run.tile_dtype) <= STORED_SHARE * solver.memory
+    gradient = 1 + _VECTORS * run.probes if task == "gradient" else 0
+    seconds = iterative_seconds(size, costs, run, stored=stored, gradient_columns=gradient)
+    needed = iterative_bytes(size, run, stored=stored)
+    return Option("stored" if stored else "recomputed", seconds, needed, needed <= memory)
+
+
+def _run(size: Size, solver: Iterative, task: Task) -> Run:
+    rank = min(size.n, default_rank(size.n) if solver.rank is None else solver.rank)
+    tiles = "float32" if "float32" in (size.dtype, solver.dtype) else "float64"
+    if task == "posterior":
+        return Run(rank, _ROWS, _STEPS, 4, tiles)
+    width = jnp.dtype(size.dtype).itemsize * size.n * (solver.num_probes + size.targets)
+    depth = max(8, min(solver.depth, int((1 - STORED_SHARE) * solver.memory) // width))
+    return Run(rank, solver.num_probes, min(_STEPS, depth), depth, tiles)
+
+
+def _reason(best: Option, others: tuple[Option, ...], limit: int) -> str:
+    text = f"about {_seconds(best.seconds)} an evaluation"
+    for other in others:
+        if not other.eligible:
+            text += f"; {other.name} needs {written(other.bytes)} of the {written(limit)} given"
+        else:
+            text += f"; {other.name} {_seconds(other.seconds)}"
+    if best.name == "recomputed":
+        text += "; tiles are evaluated anew in every product, stored they do not fit memory"
+    return text
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 60 else f"{seconds / 60:.2g} min"
+
+
+def _precision(dtype: Any) -> str:
+    return "float32" if jnp.finfo(dtype).bits <= 32 else "float64"
