@@ -21,7 +21,8 @@ def fitted(problem):
 def settings_of(problem):
     """Name -> parameters: start, middle, converged, and the noise sweep at the fitted rest.
 
-    *middle* is half way between start and converged (in logarithms but for the mean).
+    *middle* is half way between start and converged (in logarithms but for the mean). A fitted
+    noise below the last of the sweep, GPyTorch's bound, is raised to it.
     FileNotFoundError where the problem has no fit yet.
     """
     if problem == "synthetic":
@@ -31,6 +32,7 @@ def settings_of(problem):
         if document is None:
             raise FileNotFoundError(f"no fit of {problem}: run python -m benchmarks.references")
         end = document["parameters"]
+        end = {**end, "noise": max(end["noise"], NOISES[-1])}
     begin = {**_START, "lengthscale": [0.6931] * len(end["lengthscale"])}
     sweep = {f"noise {noise:g}": {**end, "noise": noise} for noise in NOISES}
     return {"start": begin, "middle": _between(begin, end), "converged": end, **sweep}

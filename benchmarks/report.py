@@ -4,7 +4,17 @@ import argparse
 from pathlib import Path
 
 from benchmarks import store
-from benchmarks.rendering import dense, krylov, logdet, matvec, small, startup
+from benchmarks.rendering import (
+    dense,
+    evidence,
+    figures,
+    krylov,
+    logdet,
+    matvec,
+    small,
+    startup,
+    train,
+)
 
 SUITES = {
     "small": small,
@@ -13,16 +23,25 @@ SUITES = {
     "krylov": krylov,
     "logdet": logdet,
     "matvec": matvec,
+    "evidence": evidence,
+    "train": train,
+    "train-large": train,
 }
+DRAWN = {"evidence": evidence.draw, "train": train.draw, "train-large": train.draw}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument("file", type=Path, help="JSON written by python -m benchmarks")
     parser.add_argument("--out", type=Path, help="Markdown file (default: standard output)")
+    parser.add_argument("--figure", type=Path, help="picture of the suites that have one (.svg)")
     options = parser.parse_args()
     document = store.load(options.file)
     page = SUITES[document["suite"]].render(document)
+    if options.figure is not None:
+        if document["suite"] not in DRAWN:
+            parser.error(f"--figure: the suite {document['suite']} has no picture")
+        figures.write(DRAWN[document["suite"]](document), options.figure)
     if options.out is None:
         print(page)
     else:

@@ -5,6 +5,7 @@ steps as given, preconditioning at every size) or "cholesky".
 """
 
 import os
+import time
 
 import gpytorch
 import torch
@@ -104,15 +105,18 @@ class Trainer:
         self._model.train()
 
     def advance(self):
-        losses = []
+        losses, seconds = [], []
         for _ in range(min(STRIDE, self._steps - self._step)):
+            began = time.perf_counter()
             self._adam.zero_grad()
             loss = -self._mll(self._model(self._X), self._y)
             loss.backward()
             self._adam.step()
             losses.append(loss.item())
+            seconds.append(time.perf_counter() - began)
         self._step += len(losses)
         point = {"step": self._step, "parameters": self._parameters(), "losses": losses}
+        point["step_seconds"] = seconds
         return {"done": self._step >= self._steps, "points": [point]}
 
     def predict(self, X_new):
