@@ -15,6 +15,9 @@ from gpkit.results import Status
 
 Columns = Callable[[Int[Array, " b"]], Float[Array, "n b"]]
 
+_MAX_PANELS = 4
+_NARROWEST_PANEL = 192
+
 
 class PartialCholesky(NamedTuple):
     """`factor @ factor.T` approximates K from below: K minus it is positive semidefinite.
@@ -84,19 +87,21 @@ def randomly_pivoted_cholesky(
     *,
     rank: int,
     key: PRNGKeyArray,
-    block_size: int = 16,
+    block_size: int = 64,
     rtol: float | None = None,
 ) -> PartialCholesky:
     """Partial Cholesky factorisation with pivots drawn in proportion to the residual diagonal.
 
     Near-optimal in expectation: rank r/e + r log(1/e) suffices for (1 + e) times the best
-    rank-r trace error. Blocks of `block_size` proposals are thinned by rejection, which keeps
-    the law of one-by-one sampling while the work is done by matrix products.
+    rank-r trace error. Proposals are thinned by rejection, which keeps the law of one-by-one
+    sampling while the work is done by matrix products.
 
-    Arguments as in `pivoted_cholesky`; `key` draws the pivots.
+    Arguments as in `pivoted_cholesky`; `key` draws the pivots, at most `block_size` in a round
+        of proposals that are a quarter more.
 
-    Cost: `rank` columns of K plus the rejected ones (few while the residual is spread out,
-    at most `block_size` per round); 2 n rank^2 flops; memory n (rank + block_size).
+    Cost: `rank` columns of K and a quarter more for proposals that are not taken (more where
+    the residual sits in few rows); 5/4 n rank^2 flops for a large rank; memory n rank, twice
+    at the end.
 
     Raises:
         ValueError: rank outside of 0..n, or block_size below 1.
@@ -104,81 +109,117 @@ def randomly_pivoted_cholesky(
     Source: Chen, Epperly, Tropp and Webber 2025 (arXiv 2207.06503); blocks with rejection:
     Epperly, Tropp and Webber 2024 (arXiv 2410.03969), algorithm 2.1.
     """
-    columns, diagonal, limit = _prepare(columns, diagonal, rank, rtol, block_size)
-    n = diagonal.shape[0]
+    if block_size < 1:
+        raise ValueError(f"block_size must be positive, got {block_size}")
+    block_size = min(block_size, max(rank, 1))
+    num_proposals = block_size + block_size // 4
+    columns, diagonal, limit = _prepare(columns, diagonal, rank, rtol, num_proposals)
     if rank == 0:
         return _nothing(diagonal)
+    # One loop per panel of columns, so that products skip the panels that are still empty.
+    count = min(_MAX_PANELS, max(1, rank // max(_NARROWEST_PANEL, block_size)))
+    state, panels, pivots = _State(diagonal, jnp.zeros((), jnp.int32), key), [], []
+    for i in range(count):
+        width = rank * (i + 1) // count - rank * i // count
+        sizes = _Sizes(width, block_size, num_proposals)
+        state, panel, taken = _fill(columns, limit, panels, state, sizes)
+        panels.append(panel)
+        pivots.append(taken)
+    status = _outcome(diagonal, state.residual)
+    factor, taken = jnp.concatenate(panels, axis=1), jnp.concatenate(pivots)
+    return PartialCholesky(factor, taken, state.num_pivots, state.residual, status)
+
+
+class _State(NamedTuple):
+    residual: Array
+    num_pivots: Array
+    key: Array
+
+
+class _Sizes(NamedTuple):
+    """Columns of a panel, of them in one round at most, and proposals in a round."""
+
+    width: int
+    block: int
+    proposals: int
+
+
+def _fill(
+    columns: Columns, limit: Array, before: list[Array], state: _State, sizes: _Sizes
+) -> tuple[_State, Array, Array]:
+    """The next columns of the factor and their pivots, after the panels `before`."""
+    n = state.residual.shape[0]
+    width, block_size, num_proposals = sizes
 
     def unfinished(s: tuple) -> Array:
-        _, _, count, d, _ = s
-        return (count < rank) & (jnp.max(d) > limit) & jnp.isfinite(jnp.sum(d))
+        (d, _, _), _, _, count = s
+        return (count < width) & (jnp.max(d) > limit) & jnp.isfinite(jnp.sum(d))
 
     def round_of_proposals(s: tuple) -> tuple:
-        factor, pivots, count, d, key = s
+        (d, total, key), panel, pivots, count = s
         key, pick, thin = jax.random.split(key, 3)
         cumulative = jnp.cumsum(d)
-        draws = jax.random.uniform(pick, (block_size,), d.dtype) * cumulative[-1]
+        draws = jax.random.uniform(pick, (num_proposals,), d.dtype) * cumulative[-1]
         proposals = jnp.minimum(jnp.searchsorted(cumulative, draws, side="right"), n - 1)
-        block = columns(proposals) - factor @ factor[proposals].T
-        lower, accepted = _thin(block[proposals], thin)
-        accepted = accepted & (count + jnp.cumsum(accepted) <= rank)
-        new = _triangular_columns(block, lower, accepted)
-        order = jnp.argsort(~accepted, stable=True)
-        chosen = jnp.where(accepted, proposals, -1).astype(jnp.int32)
+        block, filled = columns(proposals), [*before, panel]
+        rows = [part[proposals] for part in filled]
+        inverse, accepted = _thin(block[proposals] - sum(x @ x.T for x in rows), thin)
+        accepted = accepted & (jnp.cumsum(accepted) <= jnp.minimum(width - count, block_size))
+        # Accepted proposals go to columns `count`, ... of the panel: near its end the block of
+        # new columns starts earlier, with zeros in front.
+        start = jnp.minimum(count, width - block_size)
+        place = jnp.where(accepted, count - start + jnp.cumsum(accepted) - 1, block_size)
+        mix = jnp.zeros((num_proposals, block_size), d.dtype)
+        mix = mix.at[:, place].add(inverse.T, mode="drop")
+        new = block @ mix - sum(x @ (y.T @ mix) for x, y in zip(filled, rows, strict=True))
         d = jnp.maximum(d - jnp.sum(new**2, axis=1), 0)
         d = d.at[jnp.where(accepted, proposals, n)].set(0, mode="drop")
-        factor = jax.lax.dynamic_update_slice_in_dim(factor, new[:, order], count, axis=1)
-        pivots = jax.lax.dynamic_update_slice_in_dim(pivots, chosen[order], count, axis=0)
-        return factor, pivots, count + jnp.sum(accepted, dtype=jnp.int32), d, key
+        old = jax.lax.dynamic_slice_in_dim(panel, start, block_size, axis=1)
+        panel = jax.lax.dynamic_update_slice_in_dim(panel, old + new, start, axis=1)
+        place = jnp.where(accepted, start + place, width)
+        pivots = pivots.at[place].set(proposals.astype(jnp.int32), mode="drop")
+        more = jnp.sum(accepted, dtype=jnp.int32)
+        return _State(d, total + more, key), panel, pivots, count + more
 
-    start = (
-        jnp.zeros((n, rank + block_size), diagonal.dtype),
-        jnp.full((rank + block_size,), -1, jnp.int32),
-        jnp.zeros((), jnp.int32),
-        diagonal,
-        key,
-    )
-    factor, pivots, count, residual, _ = jax.lax.while_loop(unfinished, round_of_proposals, start)
-    status = _outcome(diagonal, residual)
-    return PartialCholesky(factor[:, :rank], pivots[:rank], count, residual, status)
+    panel = jnp.zeros((n, width), state.residual.dtype)
+    start = (state, panel, jnp.full((width,), -1, jnp.int32), jnp.zeros((), jnp.int32))
+    state, panel, pivots, _ = jax.lax.while_loop(unfinished, round_of_proposals, start)
+    return state, panel, pivots
 
 
 def _thin(h: Float[Array, "b b"], key: PRNGKeyArray) -> tuple[Float[Array, "b b"], Array]:
-    """Cholesky of the accepted proposals: i is kept with probability h_ii now / h_ii at first."""
+    """Which proposals are kept, and the inverse of the Cholesky factor of their rows of `h`.
+
+    Proposal i is kept with probability h_ii now / h_ii at first. Rows and columns of the
+    inverse that belong to others are zero.
+    """
     draws = jax.random.uniform(key, h.shape[:1], h.dtype)
     first = jnp.diag(h)
 
     def step(i: Array, s: tuple) -> tuple:
-        h, lower, accepted = s
-        keep = (draws[i] * first[i] < h[i, i]) & (h[i, i] > 0)
-        column = jnp.where(keep, h[:, i] / jnp.sqrt(jnp.where(keep, h[i, i], 1)), 0)
-        h = h - jnp.outer(column, column)
-        return h, lower.at[:, i].set(column), accepted.at[i].set(keep)
+        lower, inverse, rest, accepted = s
+        keep = (draws[i] * first[i] < rest[i]) & (rest[i] > 0)
+        scale = jnp.where(keep, 1 / jnp.sqrt(jnp.where(keep, rest[i], 1)), 0)
+        row = scale * (-lower[i] @ inverse).at[i].set(1)
+        column = scale * (h[:, i] - lower @ lower[i])
+        lower, inverse = lower.at[:, i].set(column), inverse.at[i].set(row)
+        return lower, inverse, rest - column**2, accepted.at[i].set(keep)
 
-    start = (h, jnp.zeros_like(h), jnp.zeros(h.shape[:1], bool))
-    _, lower, accepted = jax.lax.fori_loop(0, h.shape[0], step, start)
-    return lower, accepted
-
-
-def _triangular_columns(block: Array, lower: Array, accepted: Array) -> Array:
-    """Columns of the factor that belong to the accepted proposals, zero for the others."""
-    both = accepted[:, None] & accepted[None, :]
-    triangle = jnp.where(both, jnp.tril(lower), jnp.eye(lower.shape[0], dtype=lower.dtype))
-    columns = jnp.where(accepted, block, 0)
-    return jax.scipy.linalg.solve_triangular(triangle, columns.T, lower=True).T
+    nothing = jnp.zeros_like(h)
+    start = (nothing, nothing, first, jnp.zeros(h.shape[:1], bool))
+    _, inverse, _, accepted = jax.lax.fori_loop(0, h.shape[0], step, start)
+    return inverse, accepted
 
 
 def _prepare(
-    columns: Columns, diagonal: Array, rank: int, rtol: float | None, block_size: int
+    columns: Columns, diagonal: Array, rank: int, rtol: float | None, num_indices: int
 ) -> tuple[Columns, Array, Array]:
     diagonal = jax.lax.stop_gradient(jnp.asarray(diagonal))
     n = diagonal.shape[0]
     if not 0 <= rank <= n:
         raise ValueError(f"rank must lie in 0..n = {n}, got {rank}")
-    if block_size < 1:
-        raise ValueError(f"block_size must be positive, got {block_size}")
     relative = n * float(jnp.finfo(diagonal.dtype).eps) if rtol is None else rtol
-    frozen = freeze(columns, jnp.zeros((block_size,), jnp.int32))
+    frozen = freeze(columns, jnp.zeros((num_indices,), jnp.int32))
     limit = relative * jnp.max(diagonal)
     return lambda indices: frozen(indices.astype(jnp.int32)), diagonal, limit
 

@@ -56,6 +56,48 @@ def test_samples_have_the_covariance():
     assert jnp.max(jnp.abs(draws.mean(1)) / jnp.sqrt(jnp.diag(p) / num)) < 4.5
 
 
+def graded(num_rows, rank, decades=6):
+    """A factor like that of a kernel matrix: eigenvalues over twice as many decades."""
+    g = np.random.default_rng(2)
+    basis = np.linalg.qr(g.normal(size=(num_rows, rank)))[0]
+    return jnp.asarray(basis * np.logspace(decades, 0, rank) * np.sqrt(2))
+
+
+def whitened_identity(state, factor, diagonal):
+    """How far W [L, D^{1/2}] is from orthonormal rows, P not formed."""
+    half = jnp.diag(jnp.sqrt(jnp.broadcast_to(diagonal, factor.shape[:1])))
+    root = state.whiten(jnp.concatenate([factor, half], axis=1))
+    return float(np.linalg.norm(root @ root.T - np.eye(len(root)), 2))
+
+
+@pytest.mark.parametrize("num_rows", [60, 1100])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_whitening_is_exact_where_eigenvalues_span_twelve_decades(num_rows, mixed):
+    factor = graded(num_rows, 20)
+    if mixed:
+        # The spectrum in all columns alike: their Gram matrix has lost the small eigenvalues.
+        rotation = np.linalg.qr(np.random.default_rng(3).normal(size=(20, 20)))[0]
+        factor = factor @ rotation
+    diagonal = jnp.asarray(np.random.default_rng(4).uniform(0.5, 2.0, num_rows))
+    state = low_rank_plus_diagonal(factor, diagonal)
+    # Rounding of the factor itself, of norm 1.4e6, to double precision.
+    assert whitened_identity(state, factor, diagonal) < 4e-9
+    v = jnp.asarray(rng.normal(size=num_rows))
+    np.testing.assert_allclose(state.colour(state.whiten(v)), v, atol=1e-8)
+    scaled = np.asarray(factor) / np.sqrt(np.asarray(diagonal))[:, None]
+    logdet = np.sum(np.log(diagonal)) + np.sum(np.log1p(np.linalg.svd(scaled)[1] ** 2))
+    np.testing.assert_allclose(state.logdet(), logdet, rtol=1e-10)
+
+
+def test_a_factor_wider_than_high_and_dependent_columns():
+    factor = jnp.asarray(rng.normal(size=(N, 3)) @ rng.normal(size=(3, N + 10)) * 1e4)
+    state, p = low_rank_plus_diagonal(factor, 1.0), dense(factor, 1.0)
+    v = jnp.asarray(rng.normal(size=N))
+    np.testing.assert_allclose(state.apply(v), p @ v, rtol=1e-9)
+    np.testing.assert_allclose(state.colour(state.whiten(v)), v, atol=1e-8)
+    assert whitened_identity(state, factor, 1.0) < 4e-9
+
+
 def kernel(noise):
     x = np.random.default_rng(1).uniform(size=(N, 1))
     k = jnp.asarray(np.exp(-0.5 * (x - x.T) ** 2 / 0.2**2))
