@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks.registry import METHODS
-from benchmarks.rendering import small
+from benchmarks.rendering import evidence, figures, small, train
 from benchmarks.suites.small import PLAN
 from gpkit.selection.candidates import default_candidates
 
@@ -88,3 +88,106 @@ def test_plan_states_what_runs():
     assert plan["candidates"] == list(default_candidates(2))
     assert set(plan["methods"]) == set(METHODS)
     assert len(set(plan["datasets"])) == len(plan["datasets"]) >= 12
+
+
+MACHINE = {
+    "cpu": "c", "cores": 2, "memory_gb": 1.0, "system": "s", "date": "d", "commit": "abc",
+    "load_average": None,
+}  # fmt: skip
+
+
+def evidence_row(engine, first, seconds, values, gradients):
+    return {
+        "problem": "a", "setting": "start", "engine": engine, "rows": None, "status": "ok",
+        "first_seconds": first, "seconds": seconds, "value": values, "gradient": gradients,
+        "dense": {"value": 10.0, "gradient": [3.0, 4.0, 0.0]}, "peak_bytes": 2**30,
+    }  # fmt: skip
+
+
+def evidence_document():
+    ours = evidence_row("gpkit", 2.0, [1.0, 1.0, 4.0], [10.3, 9.6], [[3, 4, 0.3], [3, 4, -0.4]])
+    ours["stderr"] = [0.5, 0.5]
+    theirs = evidence_row("gpytorch-stock", 30.0, [12.0], [11.0], [[3.0, 5.0, 0.1]])
+    intervals = [[10.0, 1.0, 9.0, 11.0, 0]] * 19 + [[12.0, 1.0, 11.0, 13.0, 0]]
+    held = {
+        "problem": "a", "setting": "noise 0.1", "engine": "gpkit", "rows": 50, "status": "ok",
+        "values": intervals, "dense": {"value": 10.0},
+    }  # fmt: skip
+    failed = {"problem": "a", "setting": "middle", "engine": "gpkit", "status": "failed: x"}
+    return {
+        "suite": "evidence", "machine": MACHINE, "settings": {"threads": 2, "what": {"gpkit": "g"}},
+        "jobs": [ours, theirs, held, {**failed, "rows": None}],
+    }  # fmt: skip
+
+
+def test_evidence_errors_are_over_keys_and_against_dense():
+    ours = evidence_document()["jobs"][0]
+    assert evidence.value_error(ours) == pytest.approx(math.sqrt((0.09 + 0.16) / 2))
+    assert evidence.entry_errors(ours) == pytest.approx([0, 0, math.sqrt((0.09 + 0.16) / 2)])
+    assert evidence.gradient_error(ours) == pytest.approx(math.sqrt(0.125) / 5)
+
+
+def test_evidence_page():
+    page = evidence.render(evidence_document())
+    line = next(x for x in page.splitlines() if x.startswith("| start, gpkit |"))
+    assert line.split(" | ")[1:5] == ["2.00", "1.00", "15.0", "12.0"]
+    assert "| noise 0.1 | 50 | 20 | 95.0 | a 19 |" in page
+    assert "failed: x" in page
+    # Errors 0, 0, 0.35 against 0, 1, 0.1.
+    assert "| 2 of 3 |" in page
+
+
+def train_document():
+    def point(step, at, nlpd):
+        return {"step": step, "seconds": at, "parameters": {}, "score": {"nlpd": nlpd, "rmse": 0.4}}
+
+    job = {"problem": "a", "status": "ok", "n": 9, "d": 2, "peak_bytes": None}
+    stock = {
+        **job, "engine": "gpytorch-stock", "timed": False, "train_seconds": 999.0,
+        "points": [point(5, 500.0, 0.7), point(10, 999.0, 0.5)],
+    }  # fmt: skip
+    steps = {
+        **job, "engine": "gpytorch-steps", "timed": True, "train_seconds": 47.0,
+        "points": [{"step": 4, "step_seconds": [13.0, 10.0, 10.0, 9.0]}],
+    }  # fmt: skip
+    ours = {
+        **job, "engine": "gpkit", "timed": True, "train_seconds": 40.0,
+        "points": [point(1, 5.0, 0.9), point(2, 7.0, 0.49), point(3, 40.0, 0.4)],
+        "own_scores": {"nlpd": 0.41, "rmse": 0.4, "seconds": 3.0},
+    }  # fmt: skip
+    test = {"nlpd": 0.39, "rmse": 0.38}
+    return {
+        "suite": "train", "machine": MACHINE,
+        "settings": {"threads": 2, "what": {}, "published": {"a": [0.3, 0.2, "P"]}},
+        "jobs": [stock, steps, ours], "references": {"a": {"test": test, "rows": 9}},
+    }  # fmt: skip
+
+
+def test_seconds_of_a_run_beside_others_are_steps_times_the_quiet_step():
+    jobs = train_document()["jobs"]
+    assert train.seconds(jobs[0], jobs) == (5.0 + 10 * 10.0, "~")
+    assert train.seconds(jobs[2], jobs) == (40.0, "")
+    assert train.seconds(jobs[0], jobs[:1]) == (999.0, "*")
+
+
+def test_train_page_says_when_the_rival_is_reached():
+    page = train.render(train_document())
+    ours = next(x for x in page.splitlines() if x.startswith("| gpkit |")).split(" | ")
+    assert ours[1:4] == ["40.0", "0.4000", "0.4000"]
+    assert ours[7:9] == ["7.0", "15.0"]
+    assert "| gpytorch-stock | ~105.0 | 0.5000 |" in page
+    assert "gpytorch-steps |" not in page.split("## a")[1]
+    assert train.reach([(1.0, {"nlpd": 0.6})], 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("draw", "document", "panels"),
+    [(evidence.draw, evidence_document, 2), (train.draw, train_document, 1)],
+)
+def test_pictures_show_every_engine(draw, document, panels, tmp_path):
+    figure = draw(document())
+    assert len(figure.axes) == panels
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"gpkit", "gpytorch-stock"} <= set(labels)
+    figures.write(figure, tmp_path / "x.svg")
+    assert (tmp_path / "x.svg").stat().st_size > 5000

@@ -104,3 +104,47 @@ def test_worker_reports_what_went_wrong():
 def test_worker_that_dies_is_a_failure():
     with pytest.raises(WorkerFailed, match="no_such_method"):
         Worker(sys.executable, "no_such_method", threads=1)
+
+
+@pytest.mark.slow
+def test_evidence(tmp_path):
+    document, page = benchmark(tmp_path, "evidence")
+    rows = {(j["setting"], j["engine"], j["rows"]): j for j in document["jobs"]}
+    ours = rows["converged", "gpkit", None]
+    assert ours["status"] == "ok"
+    # The dense value lies within five standard errors and the bound of every estimate.
+    for value, stderr, bound in zip(
+        ours["value"], ours["stderr"], ours["error_bound"], strict=True
+    ):
+        assert abs(value - ours["dense"]["value"]) < 5 * stderr + bound
+    assert len(ours["gradient"][0]) == len(ours["dense"]["gradient"]) == 5
+    assert rows["start", "gpytorch-stock", None]["status"].startswith("left out")
+    assert len(rows["noise 0.1", "gpkit", 60]["values"]) == 2
+    assert "## Coverage" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", ["train", "train-large"])
+def test_train(suite, tmp_path):
+    document, page = benchmark(tmp_path, suite)
+    rows = {job["engine"]: job for job in document["jobs"]}
+    # The targets' own spread gives 1.4; the truth about 0.5.
+    for engine in ("gpkit", "GPRegressor"):
+        assert rows[engine]["own_scores"]["nlpd"] < 1.0
+    assert rows["trees"]["own_scores"]["rmse"] < 1.0
+    assert rows["svgp-1024"]["status"].startswith("left out")
+    assert "## synthetic" in page
+
+
+@pytest.mark.slow
+@needs_rival
+def test_rivals_of_the_large_suites(tmp_path):
+    document, _ = benchmark(tmp_path, "evidence", "--rival-python", RIVAL)
+    for row in document["jobs"]:
+        if row["engine"].startswith("gpytorch"):
+            # Below 800 rows both factorise.
+            assert row["value"][0] == pytest.approx(row["dense"]["value"], rel=1e-4)
+            largest = max(abs(g) for g in row["dense"]["gradient"])
+            assert row["gradient"][0] == pytest.approx(row["dense"]["gradient"], abs=1e-3 * largest)
+    document, _ = benchmark(tmp_path, "train", "--rival-python", RIVAL)
+    assert {job["engine"]: job["status"] for job in document["jobs"]}["gpytorch-stock"] == "ok"
