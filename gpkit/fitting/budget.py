@@ -1,4 +1,4 @@
-r"""What a dense fit will cost, and how many rows it may therefore use.
+r"""What a fit will cost, how many rows it may therefore use, and by which solver.
 
 Known before anything runs and the same on every machine: the rates are nominal, so that a
 seeded subset of rows is reproducible.
@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gpkit.operators.memory import parse_memory
+from gpkit.solvers.auto import Option, expected
+from gpkit.solvers.costs import Size
+from gpkit.solvers.iterative import Iterative
 
 # Nominal rates of two cores in float64: matrix products, and kernel entries with gradient.
 _FLOPS = 60e9
@@ -18,13 +21,21 @@ _EVALUATIONS = 40
 # Covariance, factor, inverse and the cotangent of the covariance.
 _BUFFERS = 4
 _MEMORY = "4GB"
+_SECONDS = 300.0
+# An iterative fit on all rows may take longer: the alternative is to leave rows out.
+LARGE_SECONDS = 3600.0
+# Evaluations on all rows, and the dense fits on subsets before them.
+_LARGE_EVALUATIONS = 20
+_SUBSET_ROWS = 1500
+_SUBSET_FITS = 3
 
 
 class Plan(NamedTuple):
     """Rows to fit on, rows to predict from, and what was predicted.
 
     `rows` and `posterior_rows` are at most n; `bytes` and `seconds` are for these rows,
-    `seconds_all` for all n. `reasons` says why fewer are used, empty if all are.
+    `seconds_all` for all n by the dense solver. `solver` is "dense" or "iterative". `reasons` says
+    why fewer rows are used or the solver is not the dense one, empty otherwise.
     """
 
     n: int
@@ -34,11 +45,63 @@ class Plan(NamedTuple):
     seconds: float
     seconds_all: float
     reasons: tuple[str, ...]
+    solver: str = "dense"
 
     def summary(self) -> str:
         """One line for people."""
         text = f"{self.n} rows, about {_size(self.bytes)} and {_duration(self.seconds)}"
         return "; ".join((text, *self.reasons))
+
+
+def plan_fit(
+    n: int,
+    d: int,
+    *,
+    num_fits: int,
+    solver: str = "auto",
+    memory: str | int | None = None,
+    seconds: float | None = None,
+    kernels: int = 1,
+    targets: int = 1,
+) -> Plan:
+    """The plan of `num_fits` dense fits, or of one iterative fit on all rows.
+
+    With ``solver="auto"`` that is the iterative one where a dense fit would have to leave rows out
+    and the iterative one is expected to stay within `memory` (default "4GB") and `seconds`
+    (default 3600, where a dense fit has 300). "dense" and "iterative" take that solver.
+
+    Raises ValueError for another solver, or where the iterative one was asked for and does not
+    fit memory.
+    """
+    if solver not in ("auto", "dense", "iterative"):
+        raise ValueError(f"solver must be 'auto', 'dense' or 'iterative', got {solver!r}")
+    dense = plan_dense(n, d, num_fits=num_fits, memory=memory, seconds=seconds)
+    if solver == "dense" or (solver == "auto" and dense.rows == n == dense.posterior_rows):
+        return dense
+    option, needed = _large(n, d, memory, kernels, targets)
+    if solver == "iterative" and not option.eligible:
+        raise ValueError(
+            f"the iterative solver needs {_size(option.bytes)} for {n} rows: raise memory"
+        )
+    limit = LARGE_SECONDS if seconds is None else float(seconds)
+    if solver == "auto" and not (option.eligible and needed <= limit):
+        too = f"{_duration(needed)}" if option.eligible else _size(option.bytes)
+        return dense._replace(reasons=(*dense.reasons, f"the iterative solver would need {too}"))
+    how = f"fitted on all {n} rows by the iterative solver, tiles {option.name}"
+    cost = f"{_duration(option.seconds)} an evaluation (dense: {_duration(dense.seconds_all)})"
+    reason = f"{how}, {cost}"
+    return Plan(n, n, n, option.bytes, needed, dense.seconds_all, (reason,), "iterative")
+
+
+def _large(
+    n: int, d: int, memory: str | int | None, kernels: int, targets: int
+) -> tuple[Option, float]:
+    """What an evaluation on all rows takes, and the seconds of the whole fit."""
+    ceiling = parse_memory(_MEMORY if memory is None else memory)
+    size = Size(n, d, "float64", kernels, targets)
+    option = expected(size, Iterative(memory=ceiling), ceiling, task="gradient", device="cpu")
+    subsets = predicted_seconds(min(n, _SUBSET_ROWS), d, _SUBSET_FITS)
+    return option, subsets + _LARGE_EVALUATIONS * option.seconds
 
 
 def plan_dense(
@@ -50,7 +113,7 @@ def plan_dense(
     kernel entries a second, 40 evaluations a fit.
     """
     ceiling = parse_memory(_MEMORY if memory is None else memory)
-    limit = 300.0 if seconds is None else float(seconds)
+    limit = _SECONDS if seconds is None else float(seconds)
     fits_memory = int(np.sqrt(ceiling / (8 * _BUFFERS)))
     rows = min(n, fits_memory)
     while rows > 256 and predicted_seconds(rows, d, num_fits) > limit:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -19,15 +20,20 @@ from gpkit.fitting.journal import (
     data_fingerprint,
     fit_fingerprint,
 )
+from gpkit.fitting.large import fit_large
+from gpkit.fitting.large import fit_large
 from gpkit.fitting.loop import History, Run, run
 from gpkit.fitting.problem import Problem, make_problem
 from gpkit.fitting.start import data_start, random_start
 from gpkit.model import GP
 from gpkit.padding import Rows, pad_rows
 from gpkit.params import log_prior, num_parameters, partition
-from gpkit.results import Progress, Status, silent
+from gpkit.results import Estimate, Progress, Status, silent
+from gpkit.solvers.auto import Auto, Choice, choose, count_kernels
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import Dense
+from gpkit.solvers.iterative import Iterative
+from gpkit.solvers.iterative import Iterative
 
 # Log units: starts closer than this end in the same place.
 _SAME_START = 0.05
@@ -42,7 +48,11 @@ class FitResult(NamedTuple):
     - `error_bound`: deterministic bound on the error of that value, in nats.
     - `status`: `Status` of the best run, or of its evaluation where that is worse.
     - `history`: arrays of the best run, one entry per step.
-    - `runs`: every run in order; the first starts at the model as given.
+    - `runs`: every run in order; the first starts at the model as given. Of an iterative fit,
+      the segments on all rows.
+    - `evidence`: the log evidence of that model with the errors of its estimate, where the
+      iterative solver computed it; None where `log_density`, exact to `error_bound`, says it.
+    - `choice`: what `gpkit.solvers.Auto` chose, and why; None for a solver that was given.
     """
 
     model: GP
@@ -52,6 +62,8 @@ class FitResult(NamedTuple):
     status: Status
     history: History
     runs: tuple[Run, ...]
+    evidence: Estimate | None = None
+    choice: Choice | None = None
 
 
 def fit(
@@ -76,6 +88,8 @@ def fit(
 
     **Arguments:**
 
+    - `solver`: `Dense()` by default; `Iterative()` for many rows, with "lbfgs" by the recipe of
+      `gpkit.fitting.large`, which starts from fits to subsets and takes no restarts; or `Auto()`.
     - `optimizer`: "lbfgs" (limited-memory BFGS with a Wolfe line search), any Optax gradient
       transformation, or None to keep the parameters as they are.
     - `n_restarts`: runs after the one that starts at the model's own values: the first of
@@ -89,6 +103,10 @@ def fit(
       the last bit; see `gpkit.fitting.journal`. (An Optax transformation that searches
       along lines by itself repeats those evaluations.)
     - `progress`: called with an `Event` after every step.
+
+    With `solvers.Iterative` the recipe is that of `gpkit.fitting.large`: subsets first, then
+    segments of L-BFGS on all rows. It needs a key; restarts, another optimizer and a checkpoint
+    are refused.
 
     Ctrl-C ends the fit with the best state so far and status INTERRUPTED.
 
@@ -107,11 +125,16 @@ def fit(
         raise ValueError(f"counts are zero or above, got {n_restarts=} and {max_steps=}")
     if n_restarts > 1 and key is None:
         raise ValueError("n_restarts > 1 draws random starts: pass key=jax.random.key(0)")
+    solver, choice = _chosen(solver or Dense(), model, X, y)
+    if isinstance(solver, Iterative):
+        key = _checked(key, checkpoint)
     rows = pad_rows(X, y, noise_variance)
-    solver = solver or Dense()
     problem = make_problem(model, rows, solver, key)
     if optimizer is None or num_parameters(model) == 0:
-        return _as_given(model, problem)
+        return _as_given(model, problem)._replace(choice=choice)
+    if isinstance(solver, Iterative) and optimizer == "lbfgs":
+        steps = {"max_steps": max_steps, "tol": tol, "progress": progress}
+        return _large(model, rows, solver, key, steps)._replace(choice=choice)
     settings = {"n_restarts": n_restarts, "max_steps": max_steps, "tol": tol, "solver": solver}
     with ExitStack() as stack:
         if checkpoint is not None:
@@ -122,7 +145,81 @@ def fit(
             for start in _starts(model, rows, n_restarts, key)
         )
         loop = {"optimizer": optimizer, "max_steps": max_steps, "tol": tol, "progress": progress}
-        return _run_all(problem, starts, n_restarts + 1, loop)
+        return _run_all(problem, starts, n_restarts + 1, loop)._replace(choice=choice)
+
+
+def _chosen(
+    solver: AbstractSolver, model: GP, X: Array, y: Array
+) -> tuple[AbstractSolver, Choice | None]:
+    if not isinstance(solver, Auto):
+        return solver, None
+    choice = choose(
+        *X.shape, X.dtype, kernels=count_kernels(model.kernel),
+        targets=max(1, y.size // len(y)), memory=solver.memory,
+    )  # fmt: skip
+    return choice.solver, choice
+
+
+def _checked(key: Array | None, checkpoint: Any) -> Array:
+    if key is None:
+        raise ValueError("the iterative solver draws random probes: pass key=jax.random.key(0)")
+    if checkpoint is not None:
+        raise ValueError(
+            "a checkpoint keeps the evaluations of dense fits only: leave checkpoint out, or pass "
+            "solver=gpkit.solvers.Dense()"
+        )
+    return key
+
+
+def _large(
+    model: GP, rows: Rows, solver: Iterative, key: Array, steps: dict[str, Any]
+) -> FitResult:
+    found = fit_large(model, rows, solver=solver, key=key, **steps)
+    return FitResult(
+        model=found.model,
+        log_density=float(found.evidence.value) + found.log_prior,
+        log_prior=found.log_prior,
+        error_bound=float(found.evidence.error_bound),
+        status=Status(found.status),
+        history=found.history,
+        runs=found.runs,
+        evidence=found.evidence,
+    )
+
+
+def _on_all_rows(
+    model: GP,
+    X: Array,
+    y: Array,
+    noise_variance: Any,
+    solver: Iterative,
+    key: Array | None,
+    max_steps: int,
+    tol: float,
+    progress: Progress,
+    refused: dict[str, bool],
+) -> FitResult:
+    """The recipe for many rows; no padding, which costs more there than another compilation."""
+    for name, given in refused.items():
+        if given:
+            raise ValueError(f"{name} is not taken with solvers.Iterative: leave it out")
+    if key is None:
+        raise ValueError("solvers.Iterative draws random probes: pass key=jax.random.key(0)")
+    known = None if noise_variance is None else jnp.asarray(noise_variance, X.dtype)
+    rows = Rows(X, y, known, jnp.ones(X.shape[:1], bool))
+    found = fit_large(
+        model, rows, solver=solver, key=key, max_steps=max_steps, tol=tol, progress=progress
+    )
+    return FitResult(
+        found.model,
+        float(found.evidence.value) + found.log_prior,
+        found.log_prior,
+        float(found.evidence.error_bound),
+        found.status,
+        found.history,
+        found.runs,
+        float(found.evidence.stderr),
+    )
 
 
 def _section(stack: ExitStack, checkpoint: Any, rows: Rows, fingerprint: dict[str, str]) -> Section:

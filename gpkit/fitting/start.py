@@ -10,7 +10,7 @@ from gpkit.model import GP, seen_columns
 from gpkit.padding import Rows
 from gpkit.params import AbstractParameter, Bounded, map_parameters, val
 
-# Rows looked at: spreads and periods need no more.
+# Rows looked at for periods. Spreads take all: a column may be constant in most of them.
 _MOST_ROWS = 2000
 
 
@@ -41,8 +41,7 @@ class _Table:
 
     def __init__(self, rows: Rows):
         keep = np.flatnonzero(np.asarray(rows.mask))
-        keep = keep[:: max(1, len(keep) // _MOST_ROWS)]
-        self.X = np.asarray(rows.X)[keep]
+        self.X, self.stride = np.asarray(rows.X)[keep], max(1, len(keep) // _MOST_ROWS)
         y = np.asarray(rows.y)[keep]
         self.y = (y if y.ndim == 1 else y[:, 0]) - y.mean()
         self.variance = float(np.mean((y - y.mean(axis=0)) ** 2)) or 1.0
@@ -97,7 +96,8 @@ def _period(table: _Table, parameter: Any, X: np.ndarray, shape: tuple, rng: Any
     width = np.where(width > 0, width, 1.0)
     if rng is not None:
         return width.mean() * 10 ** rng.uniform(-1.5, 0, shape)
-    periods = np.array([_strongest_period(x, table.y) for x in X.T])
+    some = slice(None, None, table.stride)
+    periods = np.array([_strongest_period(x[some], table.y[some]) for x in X.T])
     return periods if shape == periods.shape else np.exp(np.log(periods).mean())
 
 

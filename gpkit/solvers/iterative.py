@@ -1,7 +1,7 @@
 r"""The matrix-free solver: preconditioned Krylov methods on products with the covariance."""
 
 import math
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -18,12 +18,19 @@ from gpkit.results import Estimate, worst
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.iterative_factor import IterativeFactor
 from gpkit.solvers.krylov_density import Budget, Krylov, krylov, krylov_slopes
-from gpkit.solvers.preconditioning import Preconditioner, precondition
+from gpkit.solvers.preconditioning import Preconditioner, deflation, precondition
 
 _GRADIENTS = ("forward", "pathwise", "solves")
 _MEMORY = "4GB"
 # The part of the memory that bases may take; the rest is for tiles.
 _BASES = 0.25
+
+
+class Report(NamedTuple):
+    """The weights that a run found, and the Lanczos steps that it took."""
+
+    weights: Float[Array, "n t"]
+    num_steps: Int[Array, ""]
 
 
 @final
@@ -111,6 +118,12 @@ class Iterative(AbstractSolver):
         The random part is the log-determinant; solves, truncated quadrature and rounding are in
         the bound. First derivatives only, forward or reverse: second ones raise.
         """
+        return self.log_density_reported(H, residual, key=key)[0]
+
+    def log_density_reported(
+        self, H: Covariance, residual: Float[Array, "n ..."], *, key: Array | None = None
+    ) -> tuple[Estimate, Report]:
+        """`log_density`, and what the run was like: for loops that go on from it."""
         columns = residual.reshape(residual.shape[0], -1)
         if H.mask is not None:
             columns = jnp.where(H.mask[:, None], columns, 0.0)
@@ -121,8 +134,11 @@ class Iterative(AbstractSolver):
             H = eqx.combine(arrays, static)
             return self._evaluate(jax.lax.stop_gradient(H), columns, key)
 
-        value, (samples, bound, status) = with_stored_gradient(value_and_gradient, arrays, columns)
-        return Estimate(value, samples, bound, worst(status, H.status), jax.random.key_data(key))
+        value, (samples, bound, status, report) = with_stored_gradient(
+            value_and_gradient, arrays, columns
+        )
+        status = worst(status, H.status)
+        return Estimate(value, samples, bound, status, jax.random.key_data(key)), report
 
     def factorise(self, H: Covariance, *, key: Array | None = None) -> IterativeFactor:
         """Preconditioner and products: every solve is one of conjugate gradients."""
@@ -153,7 +169,7 @@ class Iterative(AbstractSolver):
         room = (1 - _BASES) * self.memory
         if stored_bytes(recomputed) > room:
             return KernelOperator(H.kernel, H.X, dtype=self._tile_dtype(H), memory=self.memory)
-        return StoredOperator(recomputed, deflation=P.deflation)
+        return StoredOperator(recomputed, deflation=deflation(H, P.pivots))
 
     def _tile_dtype(self, H: Covariance) -> Any:
         return jnp.promote_types(jnp.float32, min(jnp.dtype(self.dtype), H.X.dtype, key=_bits))
@@ -185,9 +201,10 @@ class Iterative(AbstractSolver):
         constant = 0.5 * math.log(2 * math.pi) * rows * t
         samples = -0.5 * found.quadratic - 0.5 * t * found.samples - constant
         slopes = krylov_slopes(found, P.low_rank, self.gradient)
-        gradient = _pull_back(H, operator, slopes.columns, slopes.coefficients)
+        gradient = _pull_back(H, slopes.columns, slopes.coefficients, self.memory)
         bound = _error_bound(H, found, operator)
-        report = samples, bound, worst(found.status, P.status)
+        status = worst(found.status, P.status)
+        report = samples, bound, status, Report(found.weights, found.num_steps)
         return jnp.mean(samples), (gradient, -found.weights), report
 
 
@@ -200,12 +217,15 @@ def _explore(
     return solver._run(H, r, key)[:2]
 
 
-def _pull_back(H: Covariance, operator: AbstractKernelOperator, S: Array, c: Array) -> PyTree:
-    r"""Gradient of $\sum_k c_k s_k^\top H s_k$ with respect to the arrays of H."""
-    recomputed = operator.operator if isinstance(operator, StoredOperator) else operator
+def _pull_back(H: Covariance, S: Array, c: Array, memory: int) -> PyTree:
+    r"""Gradient of $\sum_k c_k s_k^\top H s_k$ with respect to the arrays of H.
+
+    Tiles in the precision of X: the entries of the sum cancel, far more than those of a product,
+    and a pass in float64 takes only a third longer than one in float32.
+    """
     if H.mask is not None:
         S = jnp.where(H.mask[:, None], S, 0.0)
-    found = recomputed.quadratic_gradient(S, c)
+    found = H.operator(memory=memory).quadratic_gradient(S, c)
     noise = (S * S) @ c
     H = eqx.tree_at(lambda H: (H.kernel, H.X, H.noise), H, (found.kernel, found.X, noise))
     return eqx.filter(H, eqx.is_inexact_array)

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int
+from gpkit.linalg.factorisation import cholesky
 from gpkit.linalg.pivoted import randomly_pivoted_cholesky
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal, low_rank_plus_diagonal
+from gpkit.linalg.triangular import trsm
 from gpkit.operators.covariance import Covariance
 from gpkit.results import Status
 
@@ -24,11 +26,12 @@ _NEGLIGIBLE = 1e-2
 class Preconditioner(eqx.Module):
     r"""$P = L L^\top + \Sigma$ with a partial Cholesky factor L of $K(X, X)$; data.
 
-    `deflation` holds the first columns of L. `status` is that of the factorisation.
+    `pivots` are the rows of its first columns, -1 where there are fewer. `status` is that of the
+    factorisation.
     """
 
     low_rank: LowRankPlusDiagonal
-    deflation: Float[Array, "n r"]
+    pivots: Int[Array, " r"]
     status: Int[Array, ""]
 
 
@@ -57,6 +60,21 @@ def precondition(H: Covariance, *, rank: int | None, key: Array) -> Precondition
     status = jnp.where(jnp.min(noise) > 0, partial.status, Status.NOT_POSITIVE_DEFINITE)
     return Preconditioner(
         low_rank=low_rank_plus_diagonal(partial.factor, noise),
-        deflation=partial.factor[:, :_DEFLATED],
+        pivots=partial.pivots[:_DEFLATED],
         status=status,
     )
+
+
+def deflation(H: Covariance, pivots: Int[Array, " r"]) -> Float[Array, "n r"]:
+    r"""L with $L L^\top = K_{:S} K_{SS}^{-1} K_{S:}$ for these pivots S: what they explain of K.
+
+    Unlike the preconditioner it belongs to H itself: taken out of stored tiles, it must leave
+    what is small.
+    """
+    H = jax.lax.stop_gradient(H)
+    used = pivots >= 0
+    rows = jnp.maximum(pivots, 0)
+    columns = jnp.where(used, H.kernel_columns(rows), 0.0)
+    block = jnp.where(used[:, None] & used[None, :], columns[rows], 0.0)
+    factor = cholesky(block + jnp.diag(jnp.where(used, 0.0, 1.0))).factor
+    return trsm(factor, columns.T).T
