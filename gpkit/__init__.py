@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from gpkit.objectives import log_posterior_density as log_posterior_density
     from gpkit.params import replace as replace
     from gpkit.params import val as val
-    from gpkit.pathwise import Paths as Paths
-    from gpkit.pathwise import pathwise as pathwise
+    from gpkit.paths import Paths as Paths
+    from gpkit.paths import pathwise as pathwise
     from gpkit.posterior import Posterior as Posterior
     from gpkit.posterior import condition as condition
     from gpkit.results import Estimate as Estimate
@@ -52,7 +52,7 @@ _HOME = {
     "GP": "gpkit.model",
     "GPRegressor": "gpkit.estimators",
     "GPSelector": "gpkit.estimators",
-    "Paths": "gpkit.pathwise",
+    "Paths": "gpkit.paths",
     "Posterior": "gpkit.posterior",
     "Status": "gpkit.results",
     "certify": "gpkit.objectives",
@@ -66,7 +66,7 @@ _HOME = {
     "load": "gpkit.io",
     "log_evidence": "gpkit.objectives",
     "log_posterior_density": "gpkit.objectives",
-    "pathwise": "gpkit.pathwise",
+    "pathwise": "gpkit.paths",
     "replace": "gpkit.params",
     "save": "gpkit.io",
     "val": "gpkit.params",

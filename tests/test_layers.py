@@ -20,7 +20,7 @@ ORDER = [
     ("defaults", "padding", "operators", "features"),
     ("solvers",),
     ("posterior",),
-    ("objectives", "structure", "pathwise"),
+    ("objectives", "structure", "paths"),
     ("fitting",),
     ("predictor",),
     ("transformed",),
