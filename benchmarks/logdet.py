@@ -2,15 +2,17 @@
 
 Error against dense Cholesky and honesty of the reported error: for each kernel matrix and rank of
 the preconditioner, many keys, each giving an estimate with its 95% interval. Rivals see the same
-matrices: matfree where it is installed, GPyTorch through ``--rival-python``. One JSON file,
-saved after every row; ``--resume`` goes on with it.
+matrices: matfree where it is installed, GPyTorch through ``--rival-python``, CoLA through
+``--cola-python``. One JSON file, saved after every row; ``--resume`` goes on with it.
 
 Many keys run on the operator in its eigenbasis, where a product costs n flops and not n^2, with
 Rademacher probes rotated into it: the same estimator and the same law, so that a thousand keys
 are affordable. The depth of such a row is the first of `depths` at which the truncation bound of
-a pilot key is at most a tenth of its standard error; if none is, the deepest is taken and the
-row says so: the intervals then cover more than their level, since the truth may lie anywhere
-in the bracket. Rows with few keys on the dense operator give the seconds, at fixed depths too.
+a pilot key is at most a tenth of its standard error; if none is, the deepest is taken, with
+fewer keys, and the row says so: the intervals then cover more than their level, since the truth
+may lie anywhere in the bracket. These rows run without reorthogonalisation, so that ghosts are
+part of what is checked (with it, depth 400 would take a hundred times the seconds). Rows with
+few keys on the dense operator give the seconds, at fixed depths too.
 """
 
 import argparse
@@ -18,28 +20,30 @@ import contextlib
 import importlib.metadata
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax
 
 from benchmarks import machine, store
 from benchmarks.logdet_matrices import matrices
-from benchmarks.logdet_rows import dense_rows, gpytorch_rows, matfree_rows, spectral_row, trace_row
+from benchmarks.logdet_rows import dense_rows, foreign_rows, matfree_rows, spectral_row, trace_row
 
 FULL = {
     "n": 2000, "lengthscales": [0.05, 0.2, 1.0],
     "noises": [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6],
-    "ranks": [0, 15, 100, 500], "depths": [20, 50, 100, 200], "num_probes": 10, "keys": 100,
-    "timed_depths": [20, 50], "timed_keys": 3, "rival_ranks": [0, 100], "rival_keys": 10,
-    "seed": 11,
+    "ranks": [0, 15, 100, 500], "depths": [20, 50, 100, 200, 400], "num_probes": 10,
+    "keys": 250, "truncated_keys": 25, "timed_depths": [20, 50], "timed_keys": 3,
+    "rival_ranks": [0, 100], "rival_keys": 10, "seed": 11,
 }  # fmt: skip
 QUICK = FULL | {
     "n": 200, "lengthscales": [0.2], "noises": [1e-1, 1e-4], "ranks": [0, 50], "rival_ranks": [0],
-    "depths": [20, 50], "timed_depths": [20], "keys": 20, "rival_keys": 2,
+    "depths": [20, 50], "timed_depths": [20], "keys": 20, "truncated_keys": 5, "rival_keys": 2,
 }  # fmt: skip
 NOTES = {
     "kernel": "Matern-3/2, variance 1, inputs uniform on the unit square",
     "preconditioner": "pivoted Cholesky, lower bound 1; rank 0: lower bound = noise",
+    "reorthogonalisation": "none in rows with many keys, full in rows with seconds",
     "coverage": "share of keys whose 95% interval (truncation included) holds the truth",
 }
 
@@ -48,7 +52,7 @@ def main():
     options = _parse(sys.argv[1:])
     jax.config.update("jax_enable_x64", True)
     settings = (QUICK if options.quick else FULL) | NOTES | {"threads": os.cpu_count()}
-    settings |= {"gpytorch": bool(options.rival_python)}
+    settings |= {"gpytorch": bool(options.rival_python), "cola": bool(options.cola_python)}
     document = store.new("logdet", settings) | {"versions": _versions()}
     if options.resume:
         document = store.resumed(options.out, document)
@@ -71,6 +75,9 @@ def _parse(arguments):
         "--rival-python",
         default=os.environ.get("GPKIT_RIVAL_PYTHON"),
         help="interpreter of an environment with gpytorch (or GPKIT_RIVAL_PYTHON)",
+    )
+    parser.add_argument(
+        "--cola-python", help="interpreter of an environment with cola-ml and torch"
     )
     options = parser.parse_args(arguments)
     if options.out is None:
@@ -106,13 +113,14 @@ def _work(matrix, settings, options):
                 row("matfree", 0, depth),
                 lambda depth=depth: matfree_rows(matrix, depth, settings),
             )
-        for rank in settings["rival_ranks"] if options.rival_python else []:
-            yield (
-                row("gpytorch", rank, depth),
-                lambda rank=rank, depth=depth: gpytorch_rows(
-                    matrix, rank, depth, settings, options.rival_python
-                ),
-            )
+        for rank in settings["rival_ranks"]:
+            for name, python in (("gpytorch", options.rival_python), ("cola", options.cola_python)):
+                # CoLA takes no preconditioner.
+                if python and (rank == 0 or name == "gpytorch"):
+                    yield (
+                        row(name, rank, depth),
+                        partial(foreign_rows, name, python, matrix, rank, depth, settings),
+                    )
 
 
 def _versions():

@@ -19,7 +19,6 @@ try:
 except ImportError:
     decomp = None
 
-_GPYTORCH = Path(__file__).with_name("logdet_gpytorch.py")
 _NEGLIGIBLE = 0.1  # truncation bound in standard errors
 
 
@@ -34,7 +33,7 @@ def _spectral(values, vectors, lower_bound, keys, *, depth, num_probes):
     def one(key):
         estimate = slq(
             lambda v, d: d * v, values, values, key=key, num_probes=num_probes, depth=depth,
-            lower_bound=lower_bound, probes=rotated,
+            lower_bound=lower_bound, probes=rotated, reortho="none",
         ).estimate()  # fmt: skip
         return _figures(estimate)
 
@@ -67,6 +66,8 @@ def spectral_row(matrix, rank, settings):
         pilot = run(keys[:1], depth=depth, **options)
         if float(pilot["bound"][0]) <= _NEGLIGIBLE * float(pilot["stderr"][0]):
             break
+    else:
+        keys = keys[: settings["truncated_keys"] + 1]
     found = run(keys[1:], depth=depth, **options)
     row = _summary(found, matrix.truth - spectrum.offset)
     negligible = row["error_bound"] <= 2 * _NEGLIGIBLE * row["stderr"]
@@ -160,18 +161,20 @@ def _matfree_row(matrix, depth, settings):
 matfree_rows = None if decomp is None else _matfree_row
 
 
-def gpytorch_rows(matrix, rank, depth, settings, python):
-    """linear_operator's inv_quad_logdet in an environment of its own."""
+def foreign_rows(name, python, matrix, rank, depth, settings):
+    """A rival in an environment of its own: `logdet_gpytorch.py` or `logdet_cola.py`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "matrix.npy"
         np.save(path, np.asarray(matrix.covariance))
         request = {"matrix": str(path), "rank": rank, "depth": depth, "noise": matrix.noise}
         request |= {key: settings[key] for key in ("num_probes", "seed")}
         request["keys"] = settings["rival_keys"]
+        script = Path(__file__).with_name(f"logdet_{name}.py")
         out = subprocess.run(
-            [python, str(_GPYTORCH), json.dumps(request)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            [python, str(script), json.dumps(request)], capture_output=True, text=True, check=False
+        )
+    if out.returncode:
+        return {"failure": (out.stderr.strip().splitlines() or ["no message"])[-1][:200]}
     reply = json.loads(out.stdout.splitlines()[-1])
     figures = _errors(reply["values"], matrix.truth)
     return figures | {

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, MatVec, PRNGKeyArray, PyTree
+from gpkit.linalg.inverse import triangular_inverse
 from gpkit.linalg.probes import rademacher, sphere
 from gpkit.linalg.trace import Template, check_budget, chosen, estimate
 from gpkit.results import Estimate, Status
@@ -158,14 +159,15 @@ def xnystrace(
 def _nystroem_samples(n: int, products: Array, h: Array, gram: Array) -> Float[Array, " k"]:
     """The leave-one-out estimates from A Omega (or its triangular factor) and Gram matrices."""
     lower = jnp.linalg.cholesky(h)
-    identity = jnp.eye(h.shape[0], dtype=h.dtype)
-    inverse = jax.scipy.linalg.solve_triangular(lower, identity, lower=True)
+    inverse = triangular_inverse(lower)
     root = products @ inverse.T  # the approximation is root root^T
     diagonal = jnp.sum(inverse**2, axis=0)
     inside = jnp.sum(root**2) - jnp.sum((root @ inverse) ** 2, axis=0) / diagonal
-    # 1 / diag(gram^{-1}): squared length of what the other probes leave of each one.
-    scale = (n - h.shape[0] + 1) * jnp.diag(jnp.linalg.inv(gram))
-    return inside + scale / diagonal
+    # 1 / diag(gram^{-1}): squared length of what the other probes leave of each one. The
+    # shift, below rounding, keeps as many probes as rows definite.
+    shift = _eps(gram) * jnp.trace(gram) * jnp.eye(h.shape[0], dtype=gram.dtype)
+    lengths = jnp.sum(triangular_inverse(jnp.linalg.cholesky(gram + shift)) ** 2, axis=0)
+    return inside + (n - h.shape[0] + 1) * lengths / diagonal
 
 
 def xdiag(
@@ -234,9 +236,7 @@ def _lost_direction(r: Float[Array, "k k"]) -> Float[Array, "k k"]:
     # Dependent products: any direction orthogonal to the others will do, to rounding.
     least = _eps(r) * jnp.max(jnp.abs(diagonal)) + jnp.finfo(r.dtype).tiny
     lift = jnp.where(jnp.abs(diagonal) < least, jnp.where(diagonal < 0, -least, least), diagonal)
-    r = r + jnp.diag(lift - diagonal)
-    identity = jnp.eye(r.shape[0], dtype=r.dtype)
-    s = jax.scipy.linalg.solve_triangular(r, identity, trans="T")
+    s = triangular_inverse((r + jnp.diag(lift - diagonal)).T)
     s = s / jnp.max(jnp.abs(s), axis=0)
     return s / jnp.linalg.norm(s, axis=0)
 

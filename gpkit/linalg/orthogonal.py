@@ -27,8 +27,8 @@ class LQ(NamedTuple):
     `condition` is $\|D L\|_F \|(D L)^{-1}\|_F$ with D scaling the rows of A to unit length
     (which Q does not depend on): at least the condition number of D A, infinite for a zero
     pivot. From $1 / (n \varepsilon)$ on, with n the number of columns, rows of A are linearly
-    dependent to rounding and `status` is `Status.BREAKDOWN`: L Q = A still holds, but Q is
-    not determined by A, so that derivatives are NaN. `Status.NON_FINITE` where A holds NaN or
+    dependent to rounding and `status` is `Status.RANK_DEFICIENT`: L Q = A still holds, but Q
+    is not determined by A, so that derivatives are NaN. `Status.NON_FINITE` where A holds NaN or
     infinity.
     """
 
@@ -64,7 +64,7 @@ def lq(a: Float[Array, "m n"]) -> LQ:
     lower, q, condition = _lq(a)
     condition = jax.lax.stop_gradient(condition)
     full = condition < _limit(a)
-    failure = jnp.where(jnp.all(jnp.isfinite(a)), Status.BREAKDOWN, Status.NON_FINITE)
+    failure = jnp.where(jnp.all(jnp.isfinite(a)), Status.RANK_DEFICIENT, Status.NON_FINITE)
     return LQ(lower, q, condition, jnp.where(full, Status.SUCCESS, failure).astype(jnp.int32))
 
 
