@@ -11,13 +11,14 @@ from pathlib import Path
 from benchmarks.machine import ROOT, load_average
 from benchmarks.problems import PROBLEMS
 from benchmarks.registry import METHODS
-from benchmarks.suites import dense, evidence, matvec, small, startup, train
+from benchmarks.suites import auto, dense, evidence, matvec, small, startup, train
 
 SUITES = {
     "small": small.run,
     "dense": dense.run,
     "startup": startup.run,
     "matvec": matvec.run,
+    "auto": auto.run,
     "evidence": evidence.run,
     "train": train.run,
     "train-large": train.run_large,
@@ -46,7 +47,7 @@ def parse(arguments):
     parser.add_argument("--methods", nargs="+", choices=METHODS, help="only these")
     parser.add_argument("--datasets", nargs="+", help="small: only these")
     parser.add_argument("--splits", type=int, help="small: only the first few splits")
-    parser.add_argument("--sizes", nargs="+", type=int, help="dense, matvec: only these n")
+    parser.add_argument("--sizes", nargs="+", type=int, help="dense, matvec, auto: only these n")
     large = parser.add_argument_group("evidence, train, train-large")
     large.add_argument("--problems", nargs="+", choices=PROBLEMS, help="only these")
     large.add_argument("--engines", nargs="+", help="only these")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks import store
 from benchmarks.rendering import (
+    auto,
     dense,
     evidence,
     figures,
@@ -23,6 +24,7 @@ SUITES = {
     "krylov": krylov,
     "logdet": logdet,
     "matvec": matvec,
+    "auto": auto,
     "evidence": evidence,
     "train": train,
     "train-large": train,

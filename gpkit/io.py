@@ -11,6 +11,9 @@ covariance, in which the noise of every row is contained: means use the stored w
 are equal to the last bit even so, variances are equal to the backward error of a Cholesky
 factorisation.
 
+The factor of the iterative solver is never stored: beside X, y and weights the file holds the
+settings and the key from which the same factor is made again when it is needed.
+
 Format 2 is format 1 with a field "transform": it is written for a `TransformedPredictor`
 alone, so that an older gpkit refuses a file whose predictions it would give in wrong units.
 """

@@ -80,6 +80,15 @@ class Posterior(eqx.Module):
         """Joint covariance of the function at new rows (the same for every target)."""
         return _joint(self, self._check(X_new))
 
+    def average_variance(
+        self, X_new: Float[Array, "g s d"], weights: Float[Array, "g s"]
+    ) -> Float[Array, " g"]:
+        r"""Variance of the weighted sums $\sum_s w_{gs} f(x_{gs})$ of the function.
+
+        One solve for each sum, where the joint covariance would take one for each row.
+        """
+        return _average_variance(self, X_new, weights)
+
     def quantiles(
         self, X_new: Inputs, levels: Any, *, noise_variance: Any = None
     ) -> Float[Array, "m ... q"]:
@@ -221,6 +230,16 @@ def _joint(posterior: Posterior, X_new: Array) -> Array:
     cross = _cross(posterior, X_new)
     full = gram(posterior.model.kernel, X_new, X_new) - posterior.factor.inner(cross)
     return 0.5 * (full + full.T)
+
+
+@eqx.filter_jit
+def _average_variance(posterior: Posterior, X_new: Array, weights: Array) -> Array:
+    def one(group: tuple[Array, Array]) -> tuple[Array, Array]:
+        x, w = group
+        return _cross(posterior, x) @ w, w @ posterior.model.kernel.gram(x, x) @ w
+
+    cross, prior = jax.lax.map(one, (X_new, weights))
+    return jnp.maximum(prior - posterior.factor.quadratic(cross.T), 0.0)
 
 
 def _by_rows(f: Any, X_new: Array) -> Any:

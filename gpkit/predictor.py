@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,7 @@ from gpkit.data import Encoder, TargetScaler
 from gpkit.padding import bucket
 from gpkit.posterior import Posterior
 from gpkit.results import Estimate, Status
+from gpkit.solvers.deferred import DeferredFactor
 
 Table = Any
 
@@ -73,9 +76,7 @@ class Predictor:
 
         `noise_variance` are known variances of these rows, in squared original units.
         """
-        with self._rows(table) as (posterior, X, m):
-            mean, variance = posterior.predict(X)
-            mean, variance = np.asarray(mean)[:m], np.asarray(variance)[:m]
+        mean, variance = self._moments(table)
         if noise_variance is not None:
             known = _known_noise(noise_variance, mean.shape)
             variance = variance + self.scaler.noise_variance(known)
@@ -89,7 +90,7 @@ class Predictor:
 
     def mean(self, table: Table) -> np.ndarray:
         """Mean alone: cheaper than `predict`."""
-        with self._rows(table) as (posterior, X, m):
+        with self._rows(table, solve=False) as (posterior, X, m):
             return self.scaler.mean(np.asarray(posterior.mean(X))[:m])
 
     def quantiles(self, table: Table, levels: Any) -> np.ndarray:
@@ -126,17 +127,65 @@ class Predictor:
             draws = draws + std * jax.random.normal(second, draws.shape, draws.dtype)
             return self.scaler.samples(np.asarray(draws)[:, :m])
 
+    def average_std(self, table: Table, weights: np.ndarray) -> np.ndarray:
+        """Standard deviation of weighted sums of the function, without noise, in original units.
+
+        `weights` of shape (g, s) belong to the g s rows of the table, s after s; the result has
+        shape (g,). One solve for each sum. For a single target.
+        """
+        X = self.encoder.encode(table)
+        with jax.enable_x64(True):
+            posterior = self._ready()
+            groups = jnp.asarray(X).reshape(*weights.shape, X.shape[1])
+            variance = np.asarray(posterior.average_variance(groups, jnp.asarray(weights)))
+        return self.scaler.std(np.sqrt(variance))
+
+    def _moments(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of new observations, standardised.
+
+        Where each takes solves, those of the last table are kept: its quantiles often follow.
+        """
+        with self._rows(table) as (posterior, X, m):
+            kept = self._last
+            if kept and np.array_equal(kept["X"], X):
+                return kept["mean"][:m], kept["variance"][:m]
+            mean, variance = (np.asarray(part) for part in posterior.predict(X))
+            if isinstance(self.posterior.factor, DeferredFactor):
+                kept.update(X=np.asarray(X), mean=mean, variance=variance)
+        return mean[:m], variance[:m]
+
     @contextmanager
-    def _rows(self, table: Table) -> Iterator[tuple[Posterior, Any, int]]:
+    def _rows(self, table: Table, *, solve: bool = True) -> Iterator[tuple[Posterior, Any, int]]:
         """Posterior and encoded rows as JAX arrays in float64, and the number of rows.
 
-        Rows are padded to a common size, so that tables of like size share a program.
+        Rows are padded to a common size, so that tables of like size share a program. Without
+        `solve` the factor of the posterior is left as it is kept.
         """
         X = self.encoder.encode(table)
         m = X.shape[0]
         padded = np.concatenate([X, np.repeat(X[-1:], bucket(m) - m, axis=0)])
         with jax.enable_x64(True):
-            yield on_device(self.posterior), jnp.asarray(padded), m
+            posterior = self._ready() if solve else on_device(self.posterior)
+            yield posterior, jnp.asarray(padded), m
+
+    def _ready(self) -> Posterior:
+        """The posterior with a factor that can be asked."""
+        deferred = isinstance(self.posterior.factor, DeferredFactor)
+        return self._made if deferred else on_device(self.posterior)
+
+    @cached_property
+    def _last(self) -> dict[str, np.ndarray]:
+        return {}
+
+    @cached_property
+    def _made(self) -> Posterior:
+        """The posterior with the factor that its deferred one stands for; made once."""
+        posterior = on_device(self.posterior)
+        return eqx.tree_at(lambda p: p.factor, posterior, posterior.factor.made())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is made on demand is not pickled: tiles take gigabytes.
+        return {k: v for k, v in self.__dict__.items() if k not in ("_made", "_last")}
 
     def _original(self, mean: np.ndarray, variance: np.ndarray) -> Prediction:
         return Prediction(self.scaler.mean(mean), self.scaler.std(np.sqrt(variance)))

@@ -54,6 +54,7 @@ CLASSES: dict[str, type] = {
     **_public("params", params, paramax.AbstractUnwrappable),
     **_public("priors", params, params.AbstractPrior),
     **_public("solvers", solvers, solvers.AbstractFactor),
+    **_public("solvers", solvers, solvers.AbstractSolver),
     **_public("linalg", linalg, eqx.Module),
     **_public("operators", operators, eqx.Module),
 }

@@ -9,7 +9,7 @@ from gpkit.commands.loading import Work, load_work
 from gpkit.commands.running import INTERRUPTED, announce, estimator_options, remark
 from gpkit.commands.scoring import TestScores, score_test
 from gpkit.commands.settings import Settings
-from gpkit.commands.summary import describe_data, describe_run
+from gpkit.commands.summary import describe_data, describe_evidence, describe_run, evidence_text
 from gpkit.commands.terminal import note, output, print_json, show, watched
 from gpkit.commands.writing import prepare_file
 from gpkit.estimators import GPRegressor
@@ -36,7 +36,7 @@ def run(settings: Settings, *, kernel: str, out: str) -> int:
         **describe_data(work, predictor.encoder),
         "asked": kernel,
         "kernel": regressor.kernel_,
-        "log_evidence": float(regressor.log_evidence_.value),
+        **describe_evidence(regressor.log_evidence_),
         "status": status.name.lower(),
         **describe_run(settings, regressor, scores, seconds),
     }
@@ -67,10 +67,10 @@ def _fit(regressor: GPRegressor, work: Work, settings: Settings) -> None:
 
 def _show(regressor: GPRegressor, scores: TestScores | None, kernel: str) -> None:
     console = output()
-    evidence = float(regressor.log_evidence_.value)
+    evidence = evidence_text(regressor.log_evidence_)
     status = status_text(regressor.result_.status.name.lower())
     console.print(regressor.kernel_, style="bold", soft_wrap=True)
-    console.print(f"log evidence {evidence:.1f} nats; {status}")
+    console.print(f"log evidence {evidence} nats; {status}")
     if scores and scores.rows:
         console.print()
         rows = {kernel: scores.model, "mean only": scores.baseline}

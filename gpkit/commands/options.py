@@ -104,6 +104,11 @@ _FIT = (
         "--prior", type=click.Choice(["default", "none"]), help="none is maximum likelihood."
     ),
     click.option(
+        "--solver",
+        type=click.Choice(["auto", "dense", "iterative"]),
+        help="auto is dense, and iterative where a dense fit would have to leave rows out [auto]",
+    ),
+    click.option(
         "--optimizer", metavar="NAME", help="lbfgs, none, adam(0.05) or another of Optax [lbfgs]"
     ),
     click.option(
@@ -130,9 +135,9 @@ _FIT = (
         "--budget",
         type=click.FloatRange(0, min_open=True),
         metavar="SECONDS",
-        help="Predicted seconds above which a subset of rows is fitted [300]",
+        help="Predicted seconds of a fit at the most, else of fewer rows [300; iterative 3600]",
     ),
-    click.option("--memory", metavar="SIZE", help="Memory for the covariance [4GB]"),
+    click.option("--memory", metavar="SIZE", help="Memory for covariance or tiles [4GB]"),
     click.option(
         "--checkpoint",
         metavar="FILE",

@@ -49,6 +49,7 @@ def estimator_options(settings: Settings) -> dict[str, Any]:
     asked = {
         "mean": settings.mean,
         "noise": settings.noise,
+        "solver": settings.solver,
         "n_restarts": settings.restarts,
         "max_steps": settings.max_steps,
         "standardize": settings.standardize,

@@ -39,13 +39,13 @@ def run(settings: Settings, *, criterion: str, candidates: Sequence[str], out: s
     seconds["total"] = time.perf_counter() - clock
     summary = {
         **describe_data(work, predictor.encoder),
-        **_describe(comparison, selector.kernel_),
+        **_describe(comparison, selector.screening_, selector.kernel_),
         **describe_run(settings, selector, scores, seconds),
     }
     if settings.as_json:
         print_json(summary)
     else:
-        _show(comparison, scores)
+        _show(comparison, selector.screening_, scores)
     # The reasons of the plan were said with it, before the fit.
     remark(tuple(n for n in comparison.notes if n not in selector.plan_.reasons))
     remark(scores.notes if scores else ())
@@ -70,8 +70,11 @@ def _fit(selector: GPSelector, work: Work, settings: Settings) -> None:
         raise ValueError(f"no candidate could be fitted ({status.name.lower()}): {status.advice}")
 
 
-def _show(comparison: Comparison, scores: TestScores | None) -> None:
+def _show(comparison: Comparison, screening: Comparison | None, scores: TestScores | None) -> None:
     console = output()
+    if screening is not None:
+        show(comparison_table(screening.table))
+        console.print(f"\nthese on {screening.num_rows} rows; on all {comparison.num_rows}:\n")
     show(comparison_table(comparison.table))
     console.print(f"\n{comparison.verdict()}", style="bold", soft_wrap=True)
     if scores and scores.rows:
@@ -80,16 +83,21 @@ def _show(comparison: Comparison, scores: TestScores | None) -> None:
         show(score_table(rows, rows=scores.rows))
 
 
-def _describe(comparison: Comparison, kernel: str) -> dict[str, Any]:
+def _describe(comparison: Comparison, screening: Comparison | None, kernel: str) -> dict[str, Any]:
     return {
         "criterion": comparison.criterion,
-        "candidates": comparison.table.reset_index().to_dict("records"),
+        "candidates": _records(comparison),
+        "screening": None if screening is None else _records(screening),
         "best": comparison.best_.name,
         "kernel": kernel,
         "undecided": comparison.undecided_,
         "verdict": comparison.verdict(),
         "comparison_notes": comparison.notes,
     }
+
+
+def _records(comparison: Comparison) -> list[dict[str, Any]]:
+    return comparison.table.reset_index().to_dict("records")
 
 
 def _interrupted(comparison: Comparison) -> bool:

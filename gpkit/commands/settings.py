@@ -23,6 +23,7 @@ class Settings(NamedTuple):
     mean: str | None
     noise: str | None
     prior: str | None
+    solver: str | None
     optimizer: str | None
     standardize: bool | None
     target_transform: str | None

@@ -10,6 +10,7 @@ from gpkit.commands.scoring import TestScores
 from gpkit.commands.settings import Settings
 from gpkit.data import Encoder
 from gpkit.fitting.budget import Plan
+from gpkit.results import Estimate
 
 FORMAT = 1
 _PACKAGES = ("gpkit-select", "jax", "jaxlib", "equinox", "optax", "numpy", "pandas", "scikit-learn")
@@ -46,6 +47,7 @@ def describe_run(
             "rows_predicted_from": plan.posterior_rows,
             "bytes": plan.bytes,
             "predicted_seconds": plan.seconds,
+            "solver": plan.solver,
             "reasons": plan.reasons,
         },
         "seed": settings.seed,
@@ -55,6 +57,21 @@ def describe_run(
         "seconds": seconds,
         "versions": versions(),
     }
+
+
+def describe_evidence(estimate: Estimate) -> dict[str, float]:
+    """A log evidence with what its value may be off by, in nats."""
+    return {
+        "log_evidence": float(estimate.value),
+        "log_evidence_stderr": float(estimate.stderr),
+        "log_evidence_error_bound": float(estimate.error_bound),
+    }
+
+
+def evidence_text(estimate: Estimate) -> str:
+    """The value, and the error of an estimate that has one."""
+    error = float(estimate.stderr) + float(estimate.error_bound)
+    return f"{float(estimate.value):.1f}" + (f" +- {error:.1f}" if error >= 0.05 else "")
 
 
 def versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from gpkit.commands.remaining import Remaining
 from gpkit.commands.writing import to_json
 from gpkit.report.tables import to_text
 from gpkit.results import Event, Progress, silent
@@ -89,9 +90,12 @@ def _bar(console: Console) -> Bar:
 
 def _shown(bar: Bar) -> Progress:
     task = bar.add_task("compiling", total=None)
-    where = [""]
+    where, remaining = [""], Remaining()
 
     def show(event: Event) -> None:
+        remaining.seen(event)
+        if event.stage == "plan":
+            return
         if event.stage == "candidate":
             where[0] = (
                 f"{min(event.step + 1, event.total or 1)}/{event.total} {_short(event.message)} "
@@ -99,7 +103,7 @@ def _shown(bar: Bar) -> Progress:
             bar.update(task, completed=event.step, total=event.total, description=where[0])
             return
         text = f"{where[0]}{event.stage} step {event.step}: {event.value:.1f}"
-        bar.update(task, description=text)
+        bar.update(task, description=f"{text}{remaining.text()}")
 
     return show
 

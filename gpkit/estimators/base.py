@@ -4,6 +4,7 @@ import numbers
 import warnings
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -12,19 +13,22 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gpkit.data import Dataset
 from gpkit.data.transforms import Identity
 from gpkit.estimators.rows import Kept, NoRows
 from gpkit.estimators.scoring import crps_values, log_densities
 from gpkit.estimators.task import Task, check_rows
-from gpkit.fitting.budget import Plan, subset
+from gpkit.fitting import FitResult
+from gpkit.fitting.budget import Plan, plan_fit, subset
 from gpkit.fitting.problem import condition_fitted
 from gpkit.kernels import AbstractKernel, Columns, to_expression
 from gpkit.model import GP
 from gpkit.padding import pad_rows
+from gpkit.posterior import Posterior, condition
 from gpkit.predictor import Predictor, host_estimate, on_host
-from gpkit.results import Estimate, Status
+from gpkit.results import Estimate, Event, Progress, Status
 from gpkit.selection.mixture import MixturePredictor
+from gpkit.solvers import AbstractSolver, Auto, DeferredFactor, Dense, Iterative, IterativeFactor
+from gpkit.solvers.auto import choose, count_kernels
 from gpkit.transformed import TransformedPredictor, transformed
 
 
@@ -171,28 +175,94 @@ def fit_seed(random_state: Any, checkpoint: Any) -> int:
     return draw_seed(random_state)
 
 
+def plan_rows(
+    estimator: Any, task: Task, kernels: int, num_fits: int, checkpoint: Any = None
+) -> Plan:
+    """Which rows are fitted by which solver; `kernels` as `count_kernels` counts them."""
+    solver = estimator.solver
+    given = isinstance(solver, AbstractSolver)
+    # Only dense fits keep their evaluations.
+    kept = checkpoint is not None and solver == "auto"
+    n, d = task.X.shape
+    plan = plan_fit(
+        n,
+        d,
+        num_fits=num_fits,
+        solver="dense" if given or kept else solver,
+        memory=estimator.memory,
+        seconds=estimator.budget,
+        kernels=kernels,
+        targets=max(1, task.y.size // n),
+    )
+    if given:
+        kind = "dense" if isinstance(solver, Dense) else "iterative"
+        reason = (f"fitted on all {n} rows by the solver that was given",)
+        return plan._replace(rows=n, posterior_rows=n, solver=kind, reasons=reason)
+    if kept and plan.rows < n:
+        return plan._replace(reasons=(*plan.reasons, "a checkpoint keeps dense fits only"))
+    return plan
+
+
+def announce(estimator: Any, plan: Plan, progress: Progress, *, seconds: float) -> None:
+    """Print the plan where it was asked for, or is no matter of course; say how long it takes."""
+    if estimator.verbose or plan.reasons:
+        print(f"gpkit: {plan.summary()}")
+    progress(Event("plan", 0, None, seconds, plan.summary()))
+
+
+def make_solver(estimator: Any, plan: Plan) -> AbstractSolver:
+    """The solver of a plan."""
+    if isinstance(estimator.solver, AbstractSolver):
+        return estimator.solver
+    memory = Auto(memory=estimator.memory).memory
+    return Dense() if plan.solver == "dense" else Iterative(memory=memory)
+
+
 def make_predictor(
-    dataset: Dataset, full: Task, model: GP, plan: Plan, seed: int
+    estimator: Any, full: Task, model: GP, plan: Plan, seed: int
 ) -> Predictor | TransformedPredictor:
     """The posterior of a fitted model on as many rows as the plan allows."""
+    dataset = full.dataset
     keep = subset(dataset.n, plan.posterior_rows, seed)
     known = full.noise_variance
     with jax.enable_x64(True):
-        rows = pad_rows(full.X[keep], full.y[keep], None if known is None else known[keep])
-        posterior = on_host(condition_fitted(model, rows))
+        rows = full.X[keep], full.y[keep], None if known is None else known[keep]
+        solver = make_solver(estimator, plan)
+        asked = isinstance(estimator.solver, Iterative) or estimator.solver == "iterative"
+        if isinstance(solver, Auto | Iterative) and not asked:
+            size = {"kernels": count_kernels(model.kernel), "memory": solver.memory}
+            solver = choose(*full.X.shape, task="posterior", **size).solver
+        if isinstance(solver, Dense):
+            posterior = condition_fitted(model, pad_rows(*rows))
+        else:
+            posterior = _deferred(model, *rows, solver, jax.random.key(seed))
+        posterior = on_host(posterior)
     found = Predictor(full.encoder, full.scaler, posterior, len(keep), dataset.targets)
     plain = isinstance(full.transform, Identity)
     return found if plain else transformed(found, full.transform)
 
 
-def original_evidence(
-    value: float, error_bound: float, status: Status, task: Task, keep: np.ndarray
-) -> Estimate:
+def _deferred(model: GP, X: Any, y: Any, known: Any, solver: AbstractSolver, key: Any) -> Posterior:
+    """A posterior whose factor is small to keep, where the solver's own would not be."""
+    found = condition(model, X, y, solver=solver, noise_variance=known, key=key)
+    if not isinstance(found.factor, IterativeFactor):
+        return found
+    factor = DeferredFactor(found.factor.H, solver, jax.random.key_data(key), found.status)
+    return eqx.tree_at(lambda p: p.factor, found, factor)
+
+
+def original_evidence(result: FitResult, task: Task, keep: np.ndarray) -> Estimate:
     """The log evidence of rows of the targets in original units, as plain numbers."""
-    # Not by the sum of rows, whose rounding the units of y would then change.
-    scaled = task.scaler.log_evidence(value, len(keep))
-    slopes = task.transform.log_slope(task.dataset.y[keep])
-    return host_estimate(scaled + float(np.sum(slopes)), error_bound, status)
+    slopes = float(np.sum(task.transform.log_slope(task.dataset.y[keep])))
+    if result.evidence is not None:
+        estimate = on_host(result.evidence)
+        shift = task.scaler.log_evidence(0.0, len(keep)) + slopes
+        moved = (estimate.value + shift, estimate.samples + shift)
+        return eqx.tree_at(lambda e: (e.value, e.samples), estimate, moved)
+    # The objective of the fit holds the prior; the evidence does not. Not by the sum of rows,
+    # whose rounding the units of y would then change.
+    scaled = task.scaler.log_evidence(result.log_density - result.log_prior, len(keep))
+    return host_estimate(scaled + slopes, result.error_bound, result.status)
 
 
 def written_kernel(kernel: AbstractKernel, columns: Columns) -> str:

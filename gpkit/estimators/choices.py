@@ -47,9 +47,9 @@ class Work(NamedTuple):
     def of_choice(self, choice: Choice) -> Task:
         return self.tasks[choice.target_transform]
 
-    def predictor(self, candidate: Candidate, plan: Plan) -> Any:
+    def predictor(self, estimator: Any, candidate: Candidate, plan: Plan) -> Any:
         task = self.of_choice(self.choices[candidate.name])
-        return make_predictor(self.dataset, task, candidate.model, plan, self.seed)
+        return make_predictor(estimator, task, candidate.model, plan, self.seed)
 
     def views(self, keep: np.ndarray, criterion: str, *, standardize: bool) -> dict[str, View]:
         """What `compare` needs of every candidate's target."""

@@ -7,9 +7,12 @@ import numpy as np
 
 from gpkit.estimators.base import (
     AbstractGPEstimator,
+    announce,
     fit_seed,
     make_predictor,
+    make_solver,
     original_evidence,
+    plan_rows,
     warn_of,
     written_kernel,
 )
@@ -17,9 +20,10 @@ from gpkit.estimators.summary import parameter_summary
 from gpkit.estimators.task import Task, make_dataset, make_model
 from gpkit.estimators.threads import lapack_threads
 from gpkit.fitting import FitResult, fit
-from gpkit.fitting.budget import plan_dense, subset
+from gpkit.fitting.budget import Plan, subset
 from gpkit.predictor import on_host
 from gpkit.results import Progress, silent
+from gpkit.solvers.auto import count_kernels
 
 
 @final
@@ -40,10 +44,15 @@ class GPRegressor(AbstractGPEstimator):
     prior : {"default"} or None
         Weak priors scaled with the number of columns (maximum a posteriori), or none
         (maximum likelihood); see `gpkit.defaults`.
+    solver : {"auto", "dense", "iterative"} or solver, default="auto"
+        "auto" is dense as long as all rows fit `memory` and `budget`; beyond, the iterative
+        solver on all rows, or where that too would take too long, a dense fit of a seeded subset.
+        `plan_` says which and why. A solver of `gpkit.solvers` is taken as it is.
     optimizer : "lbfgs", Optax gradient transformation, or None
         None keeps the parameters as given.
     n_restarts : int, default=4
-        Runs after the first: one from values read off the data, the others random.
+        Runs after the first: one from values read off the data, the others random. An
+        iterative fit starts from fits to subsets instead.
     max_steps : int, default=200
     standardize : bool, default=True
     target_transform : str or None, default=None
@@ -53,10 +62,9 @@ class GPRegressor(AbstractGPEstimator):
         "error" names column and row of a missing entry; "drop" leaves incomplete rows out of
         the fit, and predicts NaN for them with a warning that counts them.
     memory : str or int, default="4GB"
-        Ceiling for the dense covariance; above it rows are left out, and `plan_` says so.
-    budget : float, default=300
-        Ceiling of predicted seconds of the fit, at nominal rates; above it the parameters
-        are fitted on a seeded subset of rows, and `plan_` says so.
+        Ceiling for covariance or stored tiles.
+    budget : float, default=300, 3600 for an iterative fit
+        Ceiling of predicted seconds of the fit, at nominal rates.
     random_state : int, RandomState or None
     verbose : int
         1 prints the plan and the result.
@@ -68,7 +76,8 @@ class GPRegressor(AbstractGPEstimator):
     model_ : GP
         The fitted model, in standardised units.
     log_evidence_ : Estimate
-        Log evidence of the rows that were fitted, in original units, in nats.
+        Log evidence of the rows that were fitted, in original units, in nats; after an iterative
+        fit with a standard error.
     predictor_ : Predictor
     result_ : FitResult
     plan_ : Plan
@@ -97,6 +106,7 @@ class GPRegressor(AbstractGPEstimator):
         mean: Any = "constant",
         noise: Any = "gaussian",
         prior: Any = "default",
+        solver: Any = "auto",
         optimizer: Any = "lbfgs",
         n_restarts: int = 4,
         max_steps: int = 200,
@@ -112,6 +122,7 @@ class GPRegressor(AbstractGPEstimator):
         self.mean = mean
         self.noise = noise
         self.prior = prior
+        self.solver = solver
         self.optimizer = optimizer
         self.n_restarts = n_restarts
         self.max_steps = max_steps
@@ -144,22 +155,21 @@ class GPRegressor(AbstractGPEstimator):
         # Scales come from all rows, also where parameters are fitted on a subset.
         task = Task.of(dataset, standardize=self.standardize, transform=self.target_transform)
         fits = 1 + self.n_restarts if self.optimizer is not None else 1
-        plan = plan_dense(
-            dataset.n, task.X.shape[1], num_fits=fits, memory=self.memory, seconds=self.budget
-        )
-        if self.verbose or plan.reasons:
-            print(f"gpkit: {plan.summary()}")
+        with jax.enable_x64(True):
+            model = make_model(task, self.kernel, self.mean, self.noise, self.prior)
+        plan = plan_rows(self, task, count_kernels(model.kernel), fits, checkpoint)
+        announce(self, plan, progress, seconds=plan.seconds)
         keep = subset(dataset.n, plan.rows, seed)
         known = task.noise_variance
         with jax.enable_x64(True), lapack_threads(len(keep)):
-            model = make_model(task, self.kernel, self.mean, self.noise, self.prior)
             result = fit(
                 model,
                 task.X[keep],
                 task.y[keep],
+                solver=make_solver(self, plan),
                 optimizer=self.optimizer,
                 noise_variance=None if known is None else known[keep],
-                n_restarts=self.n_restarts,
+                n_restarts=self.n_restarts if plan.solver == "dense" else 0,
                 max_steps=self.max_steps,
                 key=jax.random.key(seed),
                 checkpoint=checkpoint,
@@ -169,18 +179,14 @@ class GPRegressor(AbstractGPEstimator):
         return self
 
     def _store(
-        self, dataset: Any, task: Task, result: FitResult, plan: Any, keep: np.ndarray, seed: int
+        self, dataset: Any, task: Task, result: FitResult, plan: Plan, keep: np.ndarray, seed: int
     ) -> None:
         self.plan_ = plan
-        self.predictor_ = make_predictor(dataset, task, result.model, plan, seed)
-        # The objective of the fit holds the prior; the evidence does not.
-        evidence = result.log_density - result.log_prior
+        self.predictor_ = make_predictor(self, task, result.model, plan, seed)
         self.kernel_ = written_kernel(result.model.kernel, task.columns)
         self.model_ = on_host(result.model)
-        self.result_ = result._replace(model=self.model_)
-        self.log_evidence_ = original_evidence(
-            evidence, result.error_bound, result.status, task, keep
-        )
+        self.log_evidence_ = original_evidence(result, task, keep)
+        self.result_ = result._replace(model=self.model_, evidence=on_host(result.evidence))
         self.summary_ = parameter_summary(self.model_, task)
         self.notes_ = (*dataset.notes, *task.encoder.notes, *task.scaler.notes)
         self.n_iter_ = max(1, len(result.history.value) - 1)

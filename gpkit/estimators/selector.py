@@ -8,7 +8,10 @@ import numpy as np
 
 from gpkit.estimators.base import (
     AbstractGPEstimator,
+    announce,
     fit_seed,
+    make_solver,
+    plan_rows,
     warn_of,
     written_kernel,
 )
@@ -16,12 +19,17 @@ from gpkit.estimators.choices import Work, make_choices
 from gpkit.estimators.summary import parameter_summary
 from gpkit.estimators.task import make_dataset, make_model
 from gpkit.estimators.threads import lapack_threads
-from gpkit.fitting.budget import Plan, plan_dense, subset
-from gpkit.results import Progress, silent
+from gpkit.fitting.budget import LARGE_SECONDS, Plan, plan_fit, subset
+from gpkit.model import GP
+from gpkit.results import Progress, Status, silent
 from gpkit.selection.comparison import Comparison, compare
 from gpkit.selection.mixture import MixturePredictor
+from gpkit.selection.refining import BY_EVIDENCE, refine
+from gpkit.solvers.auto import count_kernels
 
 _LEAST_WEIGHT = 0.01
+# Candidates that are fitted to all rows of a large table at the most.
+_REFINED = 3
 
 
 @final
@@ -41,6 +49,11 @@ class GPSelector(AbstractGPEstimator):
         As in `GPRegressor`. Of a list, every candidate is fitted with each; all scores are of
         y itself, with the Jacobian, so that they compare. A candidate may also name its own:
         ``{"skewed": {"kernel": "rbf", "target_transform": "log"}}``.
+    solver : {"auto", "dense", "iterative"} or solver, default="auto"
+        Where all candidates can't be fitted to all rows within `memory` and `budget`, they are
+        fitted to a seeded subset (`screening_`). Unless this is "dense", the best of them are then
+        fitted to all rows and compared again, by the iterative solver where dense would take too
+        long.
     n_restarts : int, default=1
         Of every candidate; see `GPRegressor` for this and all other parameters.
 
@@ -48,6 +61,8 @@ class GPSelector(AbstractGPEstimator):
     ----------
     comparison_ : Comparison
         `comparison_.table` is a DataFrame, ranked; `comparison_.verdict()` one line.
+    screening_ : Comparison or None
+        The comparison on a subset of rows, where `comparison_` is of the best few on all rows.
     best_ : str
         Name of the candidate with the highest score.
     undecided_ : tuple of str
@@ -78,6 +93,7 @@ class GPSelector(AbstractGPEstimator):
         mean: Any = "constant",
         noise: Any = "gaussian",
         prior: Any = "default",
+        solver: Any = "auto",
         optimizer: Any = "lbfgs",
         n_restarts: int = 1,
         max_steps: int = 200,
@@ -95,6 +111,7 @@ class GPSelector(AbstractGPEstimator):
         self.mean = mean
         self.noise = noise
         self.prior = prior
+        self.solver = solver
         self.optimizer = optimizer
         self.n_restarts = n_restarts
         self.max_steps = max_steps
@@ -130,27 +147,52 @@ class GPSelector(AbstractGPEstimator):
         seed = fit_seed(self.random_state, checkpoint)
         choices = make_choices(self.candidates, self.target_transform, dataset.d)
         work = Work.of(dataset, choices, seed, standardize=self.standardize)
-        fits = len(choices) * (1 + self.n_restarts)
-        plan = plan_dense(
-            dataset.n, work.X.shape[1], num_fits=fits, memory=self.memory, seconds=self.budget
-        )
-        if self.verbose or plan.reasons:
-            print(f"gpkit: {plan.summary()}")
-        keep = subset(dataset.n, plan.rows, seed)
-        self.comparison_ = self._compare(work, keep, plan.reasons, checkpoint, progress)
-        self._store(work, plan)
+        with jax.enable_x64(True):
+            models = {
+                name: make_model(work.of_choice(c), c.kernel, self.mean, self.noise, self.prior)
+                for name, c in choices.items()
+            }
+        screen, final = self._plans(work, models)
+        keep = subset(dataset.n, screen.rows, seed)
+        announce(self, screen, progress, seconds=screen.seconds)
+        self.comparison_ = self._compare(work, models, keep, screen.reasons, checkpoint, progress)
+        self.screening_ = None
+        if final is not None and self.comparison_.status != Status.INTERRUPTED:
+            self.screening_ = self.comparison_
+            self.comparison_ = self._refine(work, final, progress)
+        self._store(work, screen if self.screening_ is None else final)
         return self
 
+    def _plans(self, work: Work, models: dict[str, GP]) -> tuple[Plan, Plan | None]:
+        """Of the dense fits of all candidates, and where they leave rows out, of the best few."""
+        first = next(iter(work.tasks.values()))
+        n, d = work.X.shape
+        fits = len(models) * (1 + self.n_restarts)
+        screen = plan_fit(
+            n, d, num_fits=fits, solver="dense", memory=self.memory, seconds=self.budget
+        )
+        final = None
+        dense = isinstance(self.solver, str) and self.solver == "dense"
+        asked = not isinstance(self.solver, str) or self.solver == "iterative"
+        if asked or (screen.rows < n and not dense):
+            kernels = max(count_kernels(model.kernel) for model in models.values())
+            final = plan_rows(self, first, kernels, _REFINED)
+            if final.rows < n:
+                screen, final = screen._replace(reasons=final.reasons), None
+        return screen, final
+
     def _compare(
-        self, work: Work, keep: np.ndarray, notes: tuple[str, ...], file: Any, progress: Progress
+        self,
+        work: Work,
+        models: dict[str, GP],
+        keep: np.ndarray,
+        notes: tuple[str, ...],
+        file: Any,
+        progress: Progress,
     ) -> Comparison:
         first = next(iter(work.tasks.values()))
         known = first.noise_variance
         with jax.enable_x64(True), lapack_threads(len(keep)):
-            models = {
-                name: make_model(work.of_choice(c), c.kernel, self.mean, self.noise, self.prior)
-                for name, c in work.choices.items()
-            }
             found = compare(
                 models,
                 first.X[keep],
@@ -167,6 +209,27 @@ class GPSelector(AbstractGPEstimator):
             )
         return found.with_notes(notes)
 
+    def _refine(self, work: Work, plan: Plan, progress: Progress) -> Comparison:
+        """The best candidates of the screening on all rows, as many as time allows."""
+        limit = LARGE_SECONDS if self.budget is None else float(self.budget)
+        iterative = plan.solver == "iterative"
+        most = max(1, min(_REFINED, int(limit / plan.seconds))) if iterative else _REFINED
+        announce(self, plan, progress, seconds=most * plan.seconds)
+        everything = np.arange(work.dataset.n)
+        with jax.enable_x64(True):
+            found = refine(
+                self.comparison_,
+                work.X,
+                work.views(everything, BY_EVIDENCE[0], standardize=self.standardize),
+                most=most,
+                solver=make_solver(self, plan),
+                noise_variance=next(iter(work.tasks.values())).noise_variance,
+                max_steps=self.max_steps,
+                key=jax.random.key(work.seed),
+                progress=progress,
+            )
+        return found.with_notes(plan.reasons)
+
     def _store(self, work: Work, plan: Plan) -> None:
         best = self.comparison_.best_
         if self.comparison_.differences[0].decision == "failed":
@@ -180,7 +243,7 @@ class GPSelector(AbstractGPEstimator):
         self.kernel_ = written_kernel(best.model.kernel, task.columns)
         self.summary_ = parameter_summary(best.model, task)
         self.notes_ = (*work.dataset.notes, *task.encoder.notes, *task.scaler.notes)
-        self.predictor_ = work.predictor(best, plan)
+        self.predictor_ = work.predictor(self, best, plan)
         if self.predict_with == "stacking":
             self.predictor_ = self._stack(work, plan)
             self.comparison_ = replace(self.comparison_, predictions="the stacked mixture")
@@ -188,7 +251,11 @@ class GPSelector(AbstractGPEstimator):
         warn_of(best.status, f"GPSelector ({best.name})")
 
     def _stack(self, work: Work, plan: Plan) -> MixturePredictor:
-        weights = self.comparison_.weights
+        # Leave-one-out densities are those of the rows that all candidates were fitted to.
+        weights = (self.screening_ or self.comparison_).weights
         kept = [c for c in self.comparison_.candidates if weights[c.name] > _LEAST_WEIGHT]
-        found = np.array([weights[c.name] for c in kept])
-        return MixturePredictor(found / found.sum(), tuple(work.predictor(c, plan) for c in kept))
+        kept = kept or [self.comparison_.best_]
+        found = np.array([max(weights[c.name], _LEAST_WEIGHT) for c in kept])
+        return MixturePredictor(
+            found / found.sum(), tuple(work.predictor(self, c, plan) for c in kept)
+        )

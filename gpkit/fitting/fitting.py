@@ -21,18 +21,17 @@ from gpkit.fitting.journal import (
     fit_fingerprint,
 )
 from gpkit.fitting.large import fit_large
-from gpkit.fitting.large import fit_large
 from gpkit.fitting.loop import History, Run, run
 from gpkit.fitting.problem import Problem, make_problem
 from gpkit.fitting.start import data_start, random_start
 from gpkit.model import GP
+from gpkit.objectives.evidence import log_evidence
 from gpkit.padding import Rows, pad_rows
 from gpkit.params import log_prior, num_parameters, partition
 from gpkit.results import Estimate, Progress, Status, silent
 from gpkit.solvers.auto import Auto, Choice, choose, count_kernels
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import Dense
-from gpkit.solvers.iterative import Iterative
 from gpkit.solvers.iterative import Iterative
 
 # Log units: starts closer than this end in the same place.
@@ -88,8 +87,8 @@ def fit(
 
     **Arguments:**
 
-    - `solver`: `Dense()` by default; `Iterative()` for many rows, with "lbfgs" by the recipe of
-      `gpkit.fitting.large`, which starts from fits to subsets and takes no restarts; or `Auto()`.
+    - `solver`: `Dense()` by default, `Iterative()` for many rows, or `Auto()`, which takes one of
+      them.
     - `optimizer`: "lbfgs" (limited-memory BFGS with a Wolfe line search), any Optax gradient
       transformation, or None to keep the parameters as they are.
     - `n_restarts`: runs after the one that starts at the model's own values: the first of
@@ -104,9 +103,8 @@ def fit(
       along lines by itself repeats those evaluations.)
     - `progress`: called with an `Event` after every step.
 
-    With `solvers.Iterative` the recipe is that of `gpkit.fitting.large`: subsets first, then
-    segments of L-BFGS on all rows. It needs a key; restarts, another optimizer and a checkpoint
-    are refused.
+    With `solvers.Iterative` and "lbfgs" the recipe is that of `gpkit.fitting.large`: subsets first,
+    then segments of L-BFGS on all rows. It needs a key; restarts and a checkpoint are refused.
 
     Ctrl-C ends the fit with the best state so far and status INTERRUPTED.
 
@@ -126,15 +124,23 @@ def fit(
     if n_restarts > 1 and key is None:
         raise ValueError("n_restarts > 1 draws random starts: pass key=jax.random.key(0)")
     solver, choice = _chosen(solver or Dense(), model, X, y)
-    if isinstance(solver, Iterative):
-        key = _checked(key, checkpoint)
     rows = pad_rows(X, y, noise_variance)
+    if isinstance(solver, Iterative):
+        # What Auto has chosen takes the place of restarts; who names the solver is told.
+        restarts = n_restarts > 0 and choice is None
+        _refuse(key, {"n_restarts": restarts, "checkpoint": checkpoint is not None})
+        # No padding, which costs more there than another compilation.
+        known = None if noise_variance is None else jnp.asarray(noise_variance, X.dtype)
+        rows = Rows(X, y, known, jnp.ones(X.shape[:1], bool))
     problem = make_problem(model, rows, solver, key)
     if optimizer is None or num_parameters(model) == 0:
-        return _as_given(model, problem)._replace(choice=choice)
-    if isinstance(solver, Iterative) and optimizer == "lbfgs":
+        found = _as_given(model, problem)
+        if isinstance(solver, Iterative):
+            found = found._replace(evidence=_evidence(model, rows, solver, key))
+        return found._replace(choice=choice)
+    if isinstance(solver, Iterative) and isinstance(optimizer, str):
         steps = {"max_steps": max_steps, "tol": tol, "progress": progress}
-        return _large(model, rows, solver, key, steps)._replace(choice=choice)
+        return _on_all_rows(model, rows, solver, key, steps)._replace(choice=choice)
     settings = {"n_restarts": n_restarts, "max_steps": max_steps, "tol": tol, "solver": solver}
     with ExitStack() as stack:
         if checkpoint is not None:
@@ -160,20 +166,17 @@ def _chosen(
     return choice.solver, choice
 
 
-def _checked(key: Array | None, checkpoint: Any) -> Array:
+def _refuse(key: Array | None, given: dict[str, bool]) -> None:
+    """ValueError for what an iterative fit needs or does not take."""
     if key is None:
-        raise ValueError("the iterative solver draws random probes: pass key=jax.random.key(0)")
-    if checkpoint is not None:
+        raise ValueError("solvers.Iterative draws random probes: pass key=jax.random.key(0)")
+    for name in (name for name, is_given in given.items() if is_given):
         raise ValueError(
-            "a checkpoint keeps the evaluations of dense fits only: leave checkpoint out, or pass "
-            "solver=gpkit.solvers.Dense()"
+            f"{name} is for dense fits: leave it out, or pass solver=gpkit.solvers.Dense()"
         )
-    return key
 
 
-def _large(
-    model: GP, rows: Rows, solver: Iterative, key: Array, steps: dict[str, Any]
-) -> FitResult:
+def _on_all_rows(model: GP, rows: Rows, solver: Iterative, key: Any, steps: Any) -> FitResult:
     found = fit_large(model, rows, solver=solver, key=key, **steps)
     return FitResult(
         model=found.model,
@@ -187,39 +190,13 @@ def _large(
     )
 
 
-def _on_all_rows(
-    model: GP,
-    X: Array,
-    y: Array,
-    noise_variance: Any,
-    solver: Iterative,
-    key: Array | None,
-    max_steps: int,
-    tol: float,
-    progress: Progress,
-    refused: dict[str, bool],
-) -> FitResult:
-    """The recipe for many rows; no padding, which costs more there than another compilation."""
-    for name, given in refused.items():
-        if given:
-            raise ValueError(f"{name} is not taken with solvers.Iterative: leave it out")
-    if key is None:
-        raise ValueError("solvers.Iterative draws random probes: pass key=jax.random.key(0)")
-    known = None if noise_variance is None else jnp.asarray(noise_variance, X.dtype)
-    rows = Rows(X, y, known, jnp.ones(X.shape[:1], bool))
-    found = fit_large(
-        model, rows, solver=solver, key=key, max_steps=max_steps, tol=tol, progress=progress
-    )
-    return FitResult(
-        found.model,
-        float(found.evidence.value) + found.log_prior,
-        found.log_prior,
-        float(found.evidence.error_bound),
-        found.status,
-        found.history,
-        found.runs,
-        float(found.evidence.stderr),
-    )
+@eqx.filter_jit
+def _evidence(model: GP, rows: Rows, solver: Iterative, key: Array) -> Estimate:
+    # The probes of the objective: the same value, with what it may be off by.
+    return log_evidence(
+        model, rows.X, rows.y, solver=solver, noise_variance=rows.noise_variance,
+        mask=rows.mask, key=key,
+    )  # fmt: skip
 
 
 def _section(stack: ExitStack, checkpoint: Any, rows: Rows, fingerprint: dict[str, str]) -> Section:

@@ -200,11 +200,15 @@ class _Loop:
                 self.largest = stronger.rank or 0
                 pool = min(pool, self._pool(stronger), key=self._ahead)
             elif needed > _MOST_PROBES:
-                hours = f"about {ahead / 3600:.2g} h"
-                reason = f"{needed:.2g} probes would be needed, {hours}: ask for a larger target"
+                reason = (
+                    f"{needed:.2g} probes would be needed, about {max(ahead / 60, 1):.0f} min: "
+                    "ask for a larger target_stderr"
+                )
             else:
-                few = min(_ROUND, 15 * math.ceil((needed - len(pool.samples)) / 15))
-                more = self._round(_with(pool.solver, num_probes=few), needed)
+                # Two numbers of probes at the most: each is a program of its own.
+                few = needed - len(pool.samples) <= pool.solver.num_probes
+                probes = pool.solver.num_probes if few else _ROUND
+                more = self._round(_with(pool.solver, num_probes=probes), needed)
                 pool = pool._replace(rounds=(*pool.rounds, more))
         return pool.estimate(self.target, reason)
 

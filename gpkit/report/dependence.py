@@ -32,8 +32,6 @@ from gpkit.transformed import TransformedPredictor
 
 _ROWS = 48
 _POINTS = 20
-# Grid points whose joint covariance is computed at once: 240 rows.
-_BLOCK = 5
 _ENDS = (0.01, 0.99)
 _MOST_LEVELS = 12
 _PER_LINE = 3
@@ -146,26 +144,13 @@ def _std_of_one(
     grid: np.ndarray,
 ) -> np.ndarray:
     plain = predictor.base if isinstance(predictor, TransformedPredictor) else predictor
-    moved, size = _moved(base, j, grid), len(base)
-    table = as_table(schema, moved)
-    mean, latent = plain.latent(table)
-    weight = np.ones(len(moved))
+    table = as_table(schema, _moved(base, j, grid))
+    weight = np.full(len(grid) * len(base), 1 / len(base))
     if isinstance(predictor, TransformedPredictor):
         # To first order, y moves by 1 / T'(y) for each unit of T(y).
         transform = predictor.transform
-        weight = np.exp(-transform.log_slope(transform.inverse(mean)))
-    std = plain.predict(table).std
-    scale = float(np.max(std))
-    noise = weight**2 * ((std / scale) ** 2 - (latent / scale) ** 2)
-    total = -noise.reshape(len(grid), size).sum(axis=1)
-    for first in range(0, len(grid), _BLOCK):
-        count = len(grid[first : first + _BLOCK])
-        rows = slice(first * size, (first + count) * size)
-        joint = plain.covariance(as_table(schema, moved[rows])) / scale / scale
-        w = weight[rows].reshape(count, size)
-        joint = joint.reshape(count, size, count, size)
-        total[first : first + count] += np.einsum("ki,kikj,kj->k", w, joint, w)
-    return scale * np.sqrt(np.maximum(total, 0.0)) / size
+        weight *= np.exp(-transform.log_slope(transform.inverse(plain.mean(table))))
+    return plain.average_std(table, weight.reshape(len(grid), len(base)))
 
 
 def _draw(axes: Axes, rows: InputRows, found: Dependence, reach: float) -> None:

@@ -9,3 +9,4 @@ from gpkit.selection.criteria import CRITERIA as CRITERIA
 from gpkit.selection.criteria import Fold as Fold
 from gpkit.selection.criteria import View as View
 from gpkit.selection.decision import stacking_weights as stacking_weights
+from gpkit.selection.refining import refine as refine

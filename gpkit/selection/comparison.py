@@ -270,7 +270,7 @@ def rank(
         tuple(candidates[j] for j in order),
         tuple(found[j] for j in order),
         criterion,
-        len(candidates[0].scores.evidence_rows),
+        candidates[0].scores.num_rows,
         notes,
     )
 

@@ -35,7 +35,10 @@ from gpkit.results import Status
 
 
 class Scores(NamedTuple):
-    """What the criteria are made of; row scores of shape (n,), NaN where not computed."""
+    """What the criteria are made of; row scores of shape (n,), NaN where not computed.
+
+    Where only the sum over all `num_rows` rows is known, it is the single entry.
+    """
 
     evidence_rows: np.ndarray
     loo_rows: np.ndarray
@@ -44,6 +47,7 @@ class Scores(NamedTuple):
     num_parameters: int
     error_bound: float
     status: Status
+    num_rows: int
 
 
 class Fold(NamedTuple):
@@ -93,6 +97,7 @@ def score(result: FitResult, X: Any, y: Any, *, noise_variance: Any = None) -> S
         num_parameters=num_parameters(result.model),
         error_bound=result.error_bound,
         status=max(result.status, Status(int(posterior.status))),
+        num_rows=n,
     )
 
 
@@ -168,7 +173,7 @@ def _map(s: Scores) -> tuple[np.ndarray, float]:
 
 
 def _bic(s: Scores) -> tuple[np.ndarray, float]:
-    return s.evidence_rows, -0.5 * s.num_parameters * math.log(len(s.evidence_rows))
+    return s.evidence_rows, -0.5 * s.num_parameters * math.log(s.num_rows)
 
 
 def _aic(s: Scores) -> tuple[np.ndarray, float]:

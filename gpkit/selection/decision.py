@@ -43,7 +43,7 @@ def differences(
         delta = float(total - totals[best])
         stderr = paired_stderr(rows[j], rows[best])
         numerical = error_bounds[j] + error_bounds[best]
-        decision = "best" if j == best else _decide(-delta, stderr, numerical)
+        decision = "best" if j == best else decide(-delta, stderr, numerical)
         found.append(Difference(delta, stderr, decision))
     return found
 
@@ -54,7 +54,8 @@ def paired_stderr(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt(n) * np.std(a - b, ddof=1)) if n > 1 else float("inf")
 
 
-def _decide(gap: float, stderr: float, numerical: float) -> str:
+def decide(gap: float, stderr: float, numerical: float) -> str:
+    """Whether a model that lies `gap` nats behind is "worse", or that is "undecided"."""
     threshold = max(_STANDARD_ERRORS * stderr + numerical, _BARE_MENTION)
     return "worse" if gap > threshold else "undecided"
 

@@ -8,6 +8,7 @@ from gpkit.solvers.auto import Option as Option
 from gpkit.solvers.auto import choose as choose
 from gpkit.solvers.base import AbstractFactor as AbstractFactor
 from gpkit.solvers.base import AbstractSolver as AbstractSolver
+from gpkit.solvers.deferred import DeferredFactor as DeferredFactor
 from gpkit.solvers.dense import Dense as Dense
 from gpkit.solvers.dense import DenseFactor as DenseFactor
 from gpkit.solvers.iterative import Iterative as Iterative

@@ -35,7 +35,7 @@ MEMORY = "4GB"
 # seen where the noise is a tenth of the variance of y, 20 to 60 at a hundredth to a thousandth.
 _STEPS = 24
 # Arrays of n x n, and the share of the work of value and gradient, of a dense evaluation.
-_ARRAYS = {"value": 3, "gradient": 4, "posterior": 2}
+_ARRAYS = {"value": 3, "gradient": 4, "posterior": 3}
 _SHARES = {"value": 1 / 3.6, "gradient": 1.0, "posterior": 1 / 3.6}
 # Columns of the gradient pass for each probe: the vectors that `krylov_slopes` keeps.
 _VECTORS = 8
@@ -162,14 +162,15 @@ class Auto(AbstractSolver):
 
 def count_kernels(kernel: AbstractKernel) -> int:
     """Kernels in a tree that are evaluated: neither sums and products nor constants."""
+    return max(1, _count(kernel))
 
+
+def _count(kernel: AbstractKernel) -> int:
     def inside(node: Any) -> bool:
         return node is not kernel and isinstance(node, AbstractKernel)
 
     parts = [p for p in jax.tree.leaves(kernel, is_leaf=inside) if isinstance(p, AbstractKernel)]
-    if parts:
-        return max(1, sum(map(count_kernels, parts)))
-    return 0 if isinstance(kernel, Constant) else 1
+    return sum(map(_count, parts)) if parts else int(not isinstance(kernel, Constant))
 
 
 def size_of(kernel: AbstractKernel, X: Array, y: Array) -> Size:

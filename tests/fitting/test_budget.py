@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gpkit.fitting.budget import plan_dense, predicted_seconds, subset
+from gpkit.fitting.budget import plan_dense, plan_fit, predicted_seconds, subset
 from gpkit.operators.memory import parse_memory
 
 
@@ -88,3 +88,39 @@ def test_memory_is_four_gigabytes_unless_said():
     plan = plan_dense(10**5, 4, num_fits=1, seconds=1e9)
     assert plan == plan_dense(10**5, 4, num_fits=1, seconds=1e9, memory="4GB")
     assert plan.rows < 10**5
+
+
+def test_the_iterative_solver_takes_over_where_rows_would_be_cut():
+    assert plan_fit(2000, 8, num_fits=5) == plan_dense(2000, 8, num_fits=5)
+    plan = plan_fit(20_000, 8, num_fits=5)
+    assert (plan.solver, plan.rows, plan.posterior_rows) == ("iterative", 20_000, 20_000)
+    assert plan.bytes <= 2**32
+    assert 20 < plan.seconds < 3600 < plan.seconds_all
+    assert "fitted on all 20000 rows by the iterative solver, tiles stored" in plan.summary()
+    assert "recomputed" in plan_fit(50_000, 8, num_fits=5).summary()
+
+
+def test_where_that_would_take_too_long_rows_are_cut_and_it_is_said():
+    short = plan_fit(20_000, 8, num_fits=5, seconds=20)
+    assert (short.solver, short.rows < 20_000) == ("dense", True)
+    assert "the iterative solver would need" in short.summary()
+    small = plan_fit(20_000, 8, num_fits=5, memory="30MB")
+    assert (small.solver, small.rows < 20_000) == ("dense", True)
+    assert "MB" in small.reasons[-1]
+
+
+def test_a_solver_that_was_asked_for_is_taken():
+    assert plan_fit(20_000, 8, num_fits=5, solver="dense") == plan_dense(20_000, 8, num_fits=5)
+    assert plan_fit(300, 8, num_fits=5, solver="iterative").solver == "iterative"
+    slow = plan_fit(20_000, 8, num_fits=5, solver="iterative", seconds=1)
+    assert (slow.solver, slow.rows) == ("iterative", 20_000)
+    with pytest.raises(ValueError, match=r"the iterative solver needs .* raise memory"):
+        plan_fit(20_000, 8, num_fits=5, solver="iterative", memory="1MB")
+    with pytest.raises(ValueError, match="solver must be 'auto', 'dense' or 'iterative', got 'cg'"):
+        plan_fit(100, 8, num_fits=5, solver="cg")
+
+
+def test_more_kernels_and_targets_take_longer():
+    plain = plan_fit(20_000, 8, num_fits=1)
+    assert plan_fit(20_000, 8, num_fits=1, kernels=3).seconds > plain.seconds
+    assert plan_fit(20_000, 8, num_fits=1, targets=8).seconds > plain.seconds

@@ -51,6 +51,7 @@ def candidate(name, evidence, *, loo=None, folds=None, k=2, prior=0.0, bound=0.0
         k,
         bound,
         Status.SUCCESS,
+        n,
     )
     model = gp.GP(gk.RBF(1.0))
     empty = History(*np.zeros((4, 1)))

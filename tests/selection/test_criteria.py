@@ -34,7 +34,7 @@ def total(criterion, scores):
 def test_formulas():
     rng = np.random.default_rng(0)
     evidence, loo, folds = rng.normal(size=(3, 10))
-    scores = Scores(evidence, loo, folds, -1.7, 4, 0.1, Status.SUCCESS)
+    scores = Scores(evidence, loo, folds, -1.7, 4, 0.1, Status.SUCCESS, 10)
     expected = {
         "evidence": evidence.sum(),
         "map": evidence.sum() - 1.7,
