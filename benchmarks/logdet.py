@@ -34,11 +34,12 @@ FULL = {
     "noises": [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6],
     "ranks": [0, 15, 100, 500], "depths": [20, 50, 100, 200, 400], "num_probes": 10,
     "keys": 250, "truncated_keys": 25, "timed_depths": [20, 50], "timed_keys": 3,
-    "rival_ranks": [0, 100], "rival_keys": 10, "seed": 11,
+    "rival_ranks": [0, 100], "rival_keys": 10, "cola_keys": 3, "seed": 11,
 }  # fmt: skip
 QUICK = FULL | {
     "n": 200, "lengthscales": [0.2], "noises": [1e-1, 1e-4], "ranks": [0, 50], "rival_ranks": [0],
     "depths": [20, 50], "timed_depths": [20], "keys": 20, "truncated_keys": 5, "rival_keys": 2,
+    "cola_keys": 2,
 }  # fmt: skip
 NOTES = {
     "kernel": "Matern-3/2, variance 1, inputs uniform on the unit square",
