@@ -9,12 +9,14 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 
+import equinox as eqx  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 import gpkit as gp  # noqa: E402
 from benchmarks.methods.large_dense import model  # noqa: E402
-from gpkit.fitting.journal import SectionOf  # noqa: E402
+from gpkit.fitting import large  # noqa: E402
+from gpkit.params import val  # noqa: E402
 
 _ORDER = ["variance", "noise", "lengthscale"]
 
@@ -61,32 +63,36 @@ def _plain(estimate):
 
 
 class Watch:
-    """Keeps every evaluation of a fit with its time, by the interface of a journal."""
+    """Keeps the parameters of every evaluation on all rows of a fit, with the time before it.
+
+    A fit tells its progress, not its parameters: the function that it evaluates is replaced for
+    as long as the context lasts.
+    """
 
     def __init__(self):
-        self._began, self._seen, self._model_at = time.perf_counter(), [], None
+        self._began, self._seen, self._function = time.perf_counter(), [], None
 
-    def section(self, name, fingerprint):
-        del name, fingerprint
-        return self
+    def __enter__(self):
+        self._function = large._evaluate
 
-    def watch(self, problem):
-        """The same problem; its evaluations are kept."""
-        self._model_at = problem.model_at
-
-        def evaluate(x):
-            found = problem.evaluate(x)
-            self._seen.append((time.perf_counter() - self._began, np.array(x), found.value))
+        def evaluate(x, params, rest, *others):
+            at = time.perf_counter() - self._began
+            found = self._function(x, params, rest, *others)
+            self._seen.append((at, np.array(x), params, rest, float(found[0])))
             return found
 
-        return problem._replace(evaluate=evaluate)
+        large._evaluate = evaluate
+        return self
+
+    def __exit__(self, *_):
+        large._evaluate = self._function
 
     def points(self):
-        """Parameters of every evaluation, the last of each stage included."""
+        """Seconds, value and parameters of every evaluation in turn."""
         return [
-            {"step": i + 1, "seconds": seconds, "value": -value,
-             "parameters": parameters(self._model_at(x))}
-            for i, (seconds, x, value) in enumerate(self._seen)
+            {"step": i + 1, "seconds": seconds, "value": value,
+             "parameters": parameters(eqx.combine(large._unravel(x, params), rest))}
+            for i, (seconds, x, params, rest, value) in enumerate(self._seen)
         ]  # fmt: skip
 
 
@@ -94,10 +100,10 @@ def parameters(fitted):
     """Plain numbers of a model made by `model`."""
     scaled = fitted.kernel
     return {
-        "mean": float(gp.params.val(fitted.mean.value)),
-        "variance": float(gp.params.val(scaled.variance)),
-        "noise": float(gp.params.val(fitted.noise.variance)),
-        "lengthscale": np.asarray(gp.params.val(scaled.kernel.lengthscale)).tolist(),
+        "mean": float(val(fitted.mean.value)),
+        "variance": float(val(scaled.variance)),
+        "noise": float(val(fitted.noise.variance)),
+        "lengthscale": np.asarray(val(scaled.kernel.lengthscale)).tolist(),
     }
 
 
@@ -113,15 +119,16 @@ class Trainer:
         self._start = model(theta, self._X.dtype)
 
     def advance(self):
-        watch, began = Watch(), time.perf_counter()
         limit = {} if self._steps is None else {"max_steps": self._steps}
-        found = gp.fit(
-            self._start, self._X, self._y, solver=self._solver, key=self._key,
-            checkpoint=SectionOf(watch, "fit"), **limit,
-        )  # fmt: skip
+        began = time.perf_counter()
+        with Watch() as watch:
+            found = gp.fit(
+                self._start, self._X, self._y, solver=self._solver, key=self._key, **limit
+            )
         self._model = found.model
         last = {"seconds": time.perf_counter() - began, "parameters": parameters(found.model)}
-        points = watch.points()
+        # The last evaluation is that of the evidence which the fit reports.
+        points = watch.points()[:-1]
         last |= {"step": len(points), "value": float(found.log_density), "final": True}
         return {"done": True, "points": [*points, last], "fit_status": found.status.name}
 
