@@ -51,6 +51,10 @@ def parse(arguments):
     large = parser.add_argument_group("evidence, train, train-large")
     large.add_argument("--problems", nargs="+", choices=PROBLEMS, help="only these")
     large.add_argument("--engines", nargs="+", help="only these")
+    large.add_argument("--settings", nargs="+", help="evidence: only these, and no coverage")
+    large.add_argument(
+        "--dense-only", action="store_true", help="evidence: only the dense values that lack"
+    )
     large.add_argument("--redo", nargs="+", help="with --resume: measure these engines again")
     large.add_argument(
         "--untimed", action="store_true", help="other work runs: seconds are not to be quoted"

@@ -48,12 +48,14 @@ def run(options):
     document = opened("evidence", ENGINES, settings, options)
     with tempfile.TemporaryDirectory() as folder:
         dense = DenseValues(Path(folder) / "dense.json" if options.quick else None)
-        for key in missing(document, _wanted(problems, engines)):
+        for key in missing(document, _wanted(problems, engines, options.settings)):
             reference = dense_value(dense, key["problem"], key["setting"], None, options)
+            if options.dense_only:
+                continue
             row = measure(key, ENGINES[key["engine"]], options, _body(reference, options))
             add(document, row, options)
             print(_line(row), flush=True)
-        if "gpkit" in engines:
+        if "gpkit" in engines and not (options.dense_only or options.settings):
             _coverage(document, dense, problems, options)
     return document
 
@@ -78,12 +80,13 @@ def dense_value(dense, problem, setting, rows, options):
     return dense.put(problem, rows, setting, theta, reply, facts)
 
 
-def _wanted(problems, engines):
+def _wanted(problems, engines, only):
     return [
         {"problem": problem, "setting": setting, "engine": engine, "rows": None}
         for problem in problems
         for setting in settings_of(problem)
         for engine in engines
+        if setting in (only or [setting])
     ]
 
 
