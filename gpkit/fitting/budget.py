@@ -25,7 +25,7 @@ _SECONDS = 300.0
 # An iterative fit on all rows may take longer: the alternative is to leave rows out.
 LARGE_SECONDS = 3600.0
 # Evaluations on all rows, and the dense fits on subsets before them.
-_LARGE_EVALUATIONS = 20
+_LARGE_EVALUATIONS = 40
 _SUBSET_ROWS = 1500
 _SUBSET_FITS = 3
 
@@ -78,7 +78,7 @@ def plan_fit(
     dense = plan_dense(n, d, num_fits=num_fits, memory=memory, seconds=seconds)
     if solver == "dense" or (solver == "auto" and dense.rows == n == dense.posterior_rows):
         return dense
-    option, needed = _large(n, d, memory, kernels, targets)
+    option, needed, predicting = _large(n, d, memory, kernels, targets)
     if solver == "iterative" and not option.eligible:
         raise ValueError(
             f"the iterative solver needs {_size(option.bytes)} for {n} rows: raise memory"
@@ -89,19 +89,20 @@ def plan_fit(
         return dense._replace(reasons=(*dense.reasons, f"the iterative solver would need {too}"))
     how = f"fitted on all {n} rows by the iterative solver, tiles {option.name}"
     cost = f"{_duration(option.seconds)} an evaluation (dense: {_duration(dense.seconds_all)})"
-    reason = f"{how}, {cost}"
-    return Plan(n, n, n, option.bytes, needed, dense.seconds_all, (reason,), "iterative")
+    reasons = (f"{how}, {cost}", f"predictions of 1024 rows with variances: {predicting}")
+    return Plan(n, n, n, option.bytes, needed, dense.seconds_all, reasons, "iterative")
 
 
 def _large(
     n: int, d: int, memory: str | int | None, kernels: int, targets: int
-) -> tuple[Option, float]:
-    """What an evaluation on all rows takes, and the seconds of the whole fit."""
+) -> tuple[Option, float, str]:
+    """What an evaluation on all rows takes, seconds of the whole fit, and those of predictions."""
     ceiling = parse_memory(_MEMORY if memory is None else memory)
-    size = Size(n, d, "float64", kernels, targets)
-    option = expected(size, Iterative(memory=ceiling), ceiling, task="gradient", device="cpu")
+    size, solver = Size(n, d, "float64", kernels, targets), Iterative(memory=ceiling)
+    option = expected(size, solver, ceiling, task="gradient", device="cpu")
     subsets = predicted_seconds(min(n, _SUBSET_ROWS), d, _SUBSET_FITS)
-    return option, subsets + _LARGE_EVALUATIONS * option.seconds
+    predicting = expected(size, solver, ceiling, task="posterior", device="cpu").seconds
+    return option, subsets + _LARGE_EVALUATIONS * option.seconds, _duration(predicting)
 
 
 def plan_dense(

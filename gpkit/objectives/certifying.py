@@ -3,17 +3,17 @@ r"""`certify`: a log evidence to a requested error, or the reason why not."""
 import math
 import time
 from dataclasses import fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gpkit._types import Array, Bool, Float, Inputs, Targets, Tracer
 from gpkit.checks import check_data
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence
+from gpkit.objectives.pooling import Pool
 from gpkit.results import Estimate, Event, Progress, Status, silent, worst
 from gpkit.solvers.auto import Auto, expected, size_of
 from gpkit.solvers.base import AbstractSolver
@@ -32,57 +32,6 @@ _MOST_PROBES = 20_000
 _ROUND = 60
 # A dense value is taken at once where it costs no more than so many iterative ones.
 _CHEAP = 4.0
-
-
-class _Pool(NamedTuple):
-    """Estimates of one setting, from independent keys."""
-
-    solver: Iterative
-    rounds: tuple[Estimate, ...]
-
-    @property
-    def samples(self) -> np.ndarray:
-        return np.concatenate([np.asarray(e.samples) for e in self.rounds])
-
-    @property
-    def bound(self) -> float:
-        # The mean of the rounds is off by the mean of their errors, weighted as they are.
-        counts = [e.samples.shape[0] for e in self.rounds]
-        return float(np.average([float(e.error_bound) for e in self.rounds], weights=counts))
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of a probe."""
-        return float(np.std(self.samples, ddof=1)) if len(self.samples) > 1 else math.inf
-
-    @property
-    def stderr(self) -> float:
-        return self.spread / math.sqrt(len(self.samples))
-
-    @property
-    def status(self) -> Status:
-        return Status(max(int(e.status) for e in self.rounds))
-
-    def needed(self, target: float) -> float:
-        """Probes that bring standard error plus bound to the target."""
-        room = target - self.bound
-        return (self.spread / room) ** 2 if room > 0 else math.inf
-
-    def met(self, target: float) -> bool:
-        return self.stderr + self.bound <= target
-
-    def estimate(self, target: float, reason: str) -> Estimate:
-        first = self.rounds[0]
-        samples = jnp.asarray(self.samples, first.value.dtype)
-        missed = Status.SUCCESS if self.met(target) else Status.TARGET_MISSED
-        return Estimate(
-            value=jnp.mean(samples),
-            samples=samples,
-            error_bound=jnp.asarray(self.bound, first.value.dtype),
-            status=worst(int(missed), *(e.status for e in self.rounds)),
-            key_id=first.key_id if len(self.rounds) == 1 else jnp.zeros((0,), jnp.uint32),
-            message=reason,
-        )
 
 
 def certify(
@@ -188,34 +137,48 @@ class _Loop:
         self.began, self.number, self.last, self.largest = time.perf_counter(), 0, 0.0, 0
 
     def run(self, solver: Iterative) -> Estimate:
-        pool, reason = self._tightened(self._pool(solver))
-        while not reason and not pool.met(self.target):
-            needed, ahead = pool.needed(self.target), self._ahead(pool)
-            if self.dense < ahead:
-                return _dense(self.rows, self.target)
-            stronger = self._stronger(pool.solver)
-            if self._late():
-                reason = self._time_is_up(needed)
-            elif stronger is not None and self._seconds(stronger) < 0.5 * ahead:
-                self.largest = stronger.rank or 0
-                pool = min(pool, self._pool(stronger), key=self._ahead)
-            elif needed > _MOST_PROBES:
-                reason = (
-                    f"{needed:.2g} probes would be needed, about {max(ahead / 60, 1):.0f} min: "
-                    "ask for a larger target_stderr"
-                )
-            else:
-                # Two numbers of probes at the most: each is a program of its own.
-                few = needed - len(pool.samples) <= pool.solver.num_probes
-                probes = pool.solver.num_probes if few else _ROUND
-                more = self._round(_with(pool.solver, num_probes=probes), needed)
-                pool = pool._replace(rounds=(*pool.rounds, more))
+        pool = self._pool(solver)
+        try:
+            pool, reason = self._tightened(pool)
+            while not reason and not pool.met(self.target):
+                pool, reason = self._next(pool)
+        except KeyboardInterrupt:
+            reason = "interrupted: the rounds so far"
+        if pool is None:
+            return _dense(self.rows, self.target)
         return pool.estimate(self.target, reason)
 
-    def _tightened(self, pool: _Pool) -> tuple[_Pool, str]:
+    def _next(self, pool: Pool) -> tuple[Pool | None, str]:
+        """One more round, and the reason to stop; no pool where dense is cheaper by now."""
+        needed, ahead = pool.needed(self.target), self._ahead(pool)
+        if not math.isfinite(pool.stderr + pool.bound) and len(pool.samples) > 1:
+            return pool, f"the estimate is not finite. {pool.status.advice}"
+        if self.dense < min(ahead, self._left()):
+            return None, "dense"
+        if self.last > self._left():
+            return pool, (
+                f"{self.seconds:.3g} s were not enough: {needed:.2g} probes are needed in all; "
+                "allow more seconds, or ask for a larger target_stderr"
+            )
+        stronger = self._stronger(pool.solver)
+        if stronger is not None and self._seconds(stronger) < 0.5 * ahead:
+            self.largest = stronger.rank or 0
+            return min(pool, self._pool(stronger), key=self._ahead), ""
+        if needed > _MOST_PROBES:
+            return pool, (
+                f"{needed:.2g} probes would be needed, about {max(ahead / 60, 1):.0f} min: "
+                "ask for a larger target_stderr"
+            )
+        # Two numbers of probes at the most: each is a program of its own.
+        few = needed - len(pool.samples) <= pool.solver.num_probes
+        probes = pool.solver.num_probes if few else _ROUND
+        more = self._round(_with(pool.solver, num_probes=probes), needed)
+        return pool._replace(rounds=(*pool.rounds, more)), ""
+
+    def _tightened(self, pool: Pool) -> tuple[Pool, str]:
         """A pool whose bound is small enough, or the reason why there is none."""
         levers = [_closer, _closer, _wider]
-        while pool.bound > _BOUND_SHARE * self.target and levers and not self._late():
+        while pool.bound > _BOUND_SHARE * self.target and levers and self.last <= self._left():
             lever = levers.pop(0)
             tighter = lever(pool.solver, self.rows[1].dtype)
             if tighter is None:
@@ -232,8 +195,8 @@ class _Loop:
             "pass X and y in float64, allow more seconds, or ask for a larger target_stderr"
         )
 
-    def _pool(self, solver: Iterative) -> _Pool:
-        return _Pool(solver, (self._round(solver),))
+    def _pool(self, solver: Iterative) -> Pool:
+        return Pool(solver, (self._round(solver),))
 
     def _round(self, solver: Iterative, needed: float | None = None) -> Estimate:
         """One estimate with a key of its own."""
@@ -254,7 +217,7 @@ class _Loop:
             return None
         return _with(solver, rank=rank, num_probes=min(solver.num_probes, 15))
 
-    def _ahead(self, pool: _Pool) -> float:
+    def _ahead(self, pool: Pool) -> float:
         """Expected seconds to the target with this setting."""
         missing = pool.needed(self.target) - len(pool.samples)
         return missing / _ROUND * self._seconds(_with(pool.solver, num_probes=_ROUND))
@@ -265,14 +228,8 @@ class _Loop:
         size = size_of(self.rows[0].kernel, X, y)
         return expected(size, solver, solver.memory, task="value").seconds
 
-    def _late(self) -> bool:
-        return time.perf_counter() - self.began + self.last > self.seconds
-
-    def _time_is_up(self, needed: float) -> str:
-        return (
-            f"{self.seconds:.3g} s were not enough: {needed:.2g} probes are needed in all; allow "
-            "more seconds, or ask for a larger target_stderr"
-        )
+    def _left(self) -> float:
+        return self.seconds - (time.perf_counter() - self.began)
 
 
 def _closer(solver: Iterative, dtype: Any) -> Iterative | None:
