@@ -47,6 +47,12 @@ def unique(jobs, name):
     return list(dict.fromkeys(job[name] for job in jobs))
 
 
+def ordered(jobs, document):
+    """Engines of these rows in the order of the suite, so that a colour stays an engine's."""
+    order = list(document["settings"]["what"])
+    return sorted(unique(jobs, "engine"), key=lambda e: order.index(e) if e in order else 99)
+
+
 def failures(jobs):
     """A list of rows without a result."""
     lines = [
@@ -157,7 +163,7 @@ def draw(document):
     problems = unique(rows, "problem")
     kinds = [("error of the value (nats)", value_error), ("error of the gradient", gradient_error)]
     figure, axes = grid(len(kinds), max(1, len(problems)))
-    engines = unique(rows, "engine")
+    engines = ordered(rows, document)
     for column, problem in enumerate(problems):
         for (label, error), line in zip(kinds, axes, strict=True):
             axis = line[column]
@@ -169,7 +175,9 @@ def draw(document):
                     job["setting"].replace("noise ", ""), (then, max(error(job), 1e-9)),
                     fontsize=6, xytext=(4, 2), textcoords="offset points",
                 )  # fmt: skip
-            axis.set(xscale="log", yscale="log", xlabel="seconds of an evaluation", ylabel=label)
+            axis.set(xscale="log", yscale="log")
+            axis.set_xlabel("seconds of an evaluation", fontsize=8)
+            axis.set_ylabel(label, fontsize=8)
             axis.set_title(problem, fontsize=9)
     for number_, engine in enumerate(engines):
         axes[0][0].plot([], [], linestyle="", label=engine, **marker(number_))

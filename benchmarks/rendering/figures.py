@@ -13,7 +13,7 @@ def grid(rows, columns):
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.grid(True, alpha=0.3, linewidth=0.5)
-        axis.tick_params(labelsize=7)
+        axis.tick_params(which="both", labelsize=7)
     return figure, axes.tolist()
 
 

@@ -2,7 +2,7 @@
 
 import statistics
 
-from benchmarks.rendering.evidence import failures, unique, versions
+from benchmarks.rendering.evidence import failures, ordered, unique, versions
 from benchmarks.rendering.figures import grid, marker
 from benchmarks.rendering.markdown import header, number, table
 
@@ -118,7 +118,7 @@ def reach(curve, target):
 def draw(document):
     """NLPD over seconds, one panel for each problem; a Figure."""
     jobs = [job for job in document["jobs"] if job["status"] == "ok" and job["engine"] != STEPS]
-    problems, engines = unique(jobs, "problem"), unique(jobs, "engine")
+    problems, engines = unique(jobs, "problem"), ordered(jobs, document)
     columns = min(3, max(1, len(problems)))
     figure, axes = grid(-(-max(1, len(problems)) // columns), columns)
     panels = [axis for line in axes for axis in line]
@@ -133,7 +133,9 @@ def draw(document):
         reference = document["references"].get(problem)
         if reference:
             axis.axhline(reference["test"]["nlpd"], color="black", linewidth=0.8, linestyle=":")
-        axis.set(xscale="log", xlabel="seconds from the start", ylabel="test NLPD")
+        axis.set_xscale("log")
+        axis.set_xlabel("seconds from the start of the process", fontsize=8)
+        axis.set_ylabel("test NLPD", fontsize=8)
         axis.set_title(problem, fontsize=9)
     for axis in panels[len(problems) :]:
         axis.set_axis_off()

@@ -123,7 +123,7 @@ def _body(document, options):
             clock, done = clock + reply["seconds"], reply["done"]
             row |= {"train_seconds": clock, "peak_bytes": reply["peak_bytes"]}
             row["warnings"] = reply["warnings"]
-            if not done and len(row["points"]) % 5 == 0:
+            if not done:
                 add(document, {**row, "status": "partial"}, options)
         if row["engine"] not in NO_PREDICTION and not options.no_prediction:
             row["own_scores"] = worker.call("train_predict", timeout=options.timeout)
