@@ -71,6 +71,11 @@ class Predictor:
     num_rows: int
     targets: tuple[str, ...] = ("y",)
 
+    @property
+    def solves(self) -> bool:
+        """Whether standard deviations take iterative solves, seconds for every thousand rows."""
+        return isinstance(self.posterior.factor, DeferredFactor)
+
     def predict(self, table: Table, *, noise_variance: Any = None) -> Prediction:
         """Mean and standard deviation of new observations.
 
@@ -150,7 +155,7 @@ class Predictor:
             if kept and np.array_equal(kept["X"], X):
                 return kept["mean"][:m], kept["variance"][:m]
             mean, variance = (np.asarray(part) for part in posterior.predict(X))
-            if isinstance(self.posterior.factor, DeferredFactor):
+            if self.solves:
                 kept.update(X=np.asarray(X), mean=mean, variance=variance)
         return mean[:m], variance[:m]
 
@@ -170,8 +175,7 @@ class Predictor:
 
     def _ready(self) -> Posterior:
         """The posterior with a factor that can be asked."""
-        deferred = isinstance(self.posterior.factor, DeferredFactor)
-        return self._made if deferred else on_device(self.posterior)
+        return self._made if self.solves else on_device(self.posterior)
 
     @cached_property
     def _last(self) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """Predictions of a target that was transformed before the fit, in its own units."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -27,9 +28,9 @@ class TransformedPredictor:
     targets: tuple[str, ...]
     transform: AbstractTransform
 
-    @property
+    @cached_property
     def base(self) -> Predictor:
-        """The predictor of the transformed target."""
+        """The predictor of the transformed target; one, which keeps what it has made."""
         return Predictor(self.encoder, self.scaler, self.posterior, self.num_rows, self.targets)
 
     def predict(self, table: Any, *, noise_variance: Any = None) -> Prediction:

@@ -58,6 +58,15 @@ def test_units(predictor):
     assert predictor.quantiles(NEW, 0.5).shape == (3, 1)
 
 
+def test_weighted_sums_of_the_function(predictor):
+    table = pd.concat([NEW, NEW.assign(length=[12.0, 13.0, 19.0])])
+    weights = RNG.uniform(0.1, 1, size=(2, 3))
+    joint = np.asarray(predictor.posterior.covariance(predictor.encoder.encode(table)))
+    expected = [w @ joint[3 * g : 3 * g + 3, 3 * g : 3 * g + 3] @ w for g, w in enumerate(weights)]
+    found = predictor.average_std(table, weights)
+    np.testing.assert_allclose(found, HEIGHT.std() * np.sqrt(expected), rtol=1e-9)
+
+
 def test_covariance_and_standard_deviations_agree(predictor, several):
     joint = predictor.covariance(NEW)
     assert joint.shape == (3, 3)

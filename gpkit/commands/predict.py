@@ -8,16 +8,19 @@ import pandas as pd
 
 from gpkit.commands.caching import enable_compilation_cache
 from gpkit.commands.new_rows import check_columns, predictable, wanted
-from gpkit.commands.terminal import note
+from gpkit.commands.terminal import note, watched
 from gpkit.commands.writing import prepare_file, write_text
 from gpkit.data import Schema, is_file_name, open_table
 from gpkit.data import load as load_table
 from gpkit.io import load
 from gpkit.predictor import Predictor
+from gpkit.results import Event, Progress, silent
 from gpkit.transformed import TransformedPredictor
 
 _LEVELS = (0.05, 0.95)
 _SHOWN = 8
+# Rows at a time where each takes solves, so that the bar moves.
+_ROWS = 1024
 
 
 def run(
@@ -48,7 +51,9 @@ def run(
     usable, reasons = predictable(schema, frame, place)
     if not usable.any():
         raise ValueError(f"no row can be predicted: {'; '.join(reasons)}")
-    text = predictions(predictor, frame, usable).to_csv(index=False, lineterminator="\n")
+    with watched(quiet=quiet) as progress:
+        found = predictions(predictor, frame, usable, progress=progress)
+    text = found.to_csv(index=False, lineterminator="\n")
     if path is None:
         print(text, end="")
     else:
@@ -70,17 +75,29 @@ def _from_file(
 
 
 def predictions(
-    predictor: Predictor | TransformedPredictor, frame: pd.DataFrame, usable: np.ndarray
+    predictor: Predictor | TransformedPredictor,
+    frame: pd.DataFrame,
+    usable: np.ndarray,
+    *,
+    progress: Progress = silent,
 ) -> pd.DataFrame:
     """Mean, standard deviation and 90% interval of a new observation, for each target.
 
     One row for each row of the frame; those that are not `usable` stay NaN.
     """
-    mean, std = predictor.predict(frame[usable])
-    lower, upper = np.moveaxis(predictor.quantiles(frame[usable], _LEVELS), -1, 0)
+    table = frame[usable]
+    base = predictor.base if isinstance(predictor, TransformedPredictor) else predictor
+    size = _ROWS if base.solves else len(table)
+    parts = []
+    for start in range(0, len(table), size):
+        progress(Event("rows", start, len(table), np.nan))
+        rows = table.iloc[start : start + size]
+        lower, upper = np.moveaxis(predictor.quantiles(rows, _LEVELS), -1, 0)
+        parts.append((*predictor.predict(rows), lower, upper))
+    whole = (np.concatenate(part) for part in zip(*parts, strict=True))
+    views = dict(zip(("mean", "std", "lower90", "upper90"), whole, strict=True))
     columns = {}
     for j, target in enumerate(predictor.targets):
-        views = {"mean": mean, "std": std, "lower90": lower, "upper90": upper}
         for view, values in views.items():
             column = np.full(len(frame), np.nan)
             column[usable] = values.reshape(len(values), -1)[:, j]

@@ -9,7 +9,7 @@ _SHOWN_FROM = 5.0
 
 
 class Remaining:
-    """Seconds left: by the candidates that are done, else by what the plan expected.
+    """Seconds left: by the candidates or rows that are done, else by what the plan expected.
 
     A plan's seconds are nominal ones: beyond them nothing is said.
     """
@@ -25,7 +25,7 @@ class Remaining:
         if event.stage == "plan":
             self._began, self._expected = self._now(), event.value
             self._done = self._total = 0
-        elif event.stage == "candidate" and event.total:
+        elif event.stage in ("candidate", "rows") and event.total:
             self._done, self._total = event.step, event.total
 
     def seconds(self) -> float | None:

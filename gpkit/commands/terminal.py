@@ -102,6 +102,10 @@ def _shown(bar: Bar) -> Progress:
             )
             bar.update(task, completed=event.step, total=event.total, description=where[0])
             return
+        if event.stage == "rows":
+            text = f"{event.step} of {event.total} rows{remaining.text()}"
+            bar.update(task, completed=event.step, total=event.total, description=text)
+            return
         text = f"{where[0]}{event.stage} step {event.step}: {event.value:.1f}"
         bar.update(task, description=f"{text}{remaining.text()}")
 

@@ -27,8 +27,9 @@ class DeferredFactor(AbstractFactor):
 
     def made(self) -> AbstractFactor:
         """The factor that does the work."""
-        key = jax.random.wrap_key_data(jnp.asarray(self.key_data))
-        return self.solver.factorise(self.H, key=key)
+        # It is kept on the host, where nothing can be indexed by what is traced.
+        H, data = jax.tree.map(jnp.asarray, (self.H, self.key_data))
+        return self.solver.factorise(H, key=jax.random.wrap_key_data(data))
 
     def solve(self, b: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         return self.made().solve(b)
