@@ -63,7 +63,8 @@ def bidiagonalise(matvec: MatVec, v: PyTree, *params: PyTree, depth: int) -> Bid
     differentiable in `params` and in what it is closed over. `depth` is at most min(m, n).
 
     **Cost:** `depth` products with A and A^H, twice as many for a gradient; memory
-    K (m + n) forward and one and a half times that for a gradient.
+    K (m + n) forward and one and a half times that for a gradient, and three vectors for each of
+    16 steps or more, as for `lanczos`.
 
     **Breakdown:** as for `lanczos`.
 
@@ -203,18 +204,16 @@ def _adjoint(
     # Lengths of y_{k-1} for k = 0..K-1, and their gradients, headed by |v|.
     lengths = jnp.concatenate([out.norm[None], out.superdiagonal])
     g_lengths = jnp.concatenate([g_norm[None], g_superdiagonal])
-    transposed = partial(_transposed, apply, v.size)
     rows = jnp.arange(depth)
 
-    def step(carry: tuple, k: Array) -> tuple[tuple, None]:
-        g_y, multiplier_x, h_left, h_right, g_operands = carry
+    def step(carry: tuple, k: Array) -> tuple[tuple, tuple[Array, Array]]:
+        g_y, multiplier_x, h_left, h_right = carry
         at = _at(out, k)
         # y_k = A^H u_k - alpha_k v_k - projections on v_1..v_k
         column = jnp.where(rows <= k, -(out.right.conj() @ g_y), 0)
         h_right = h_right.at[:, k].set(column)
         multiplier_y = g_y + column @ out.right
-        more, g_u = krylov.adjoint_product(transposed, operands, at.u, multiplier_y)
-        g_operands = krylov.add(g_operands, more)
+        g_u = apply(operands, multiplier_y)
         # u_k is also in the local term and the projections of x_{k+1}, ...
         g_u = g_u - at.beta * multiplier_x + (h_left[k].conj() * out.diagonal) @ out.left
         g_u = g_u + _row(cotangent.left, k)
@@ -223,13 +222,18 @@ def _adjoint(
         column = jnp.where(rows < k, -(out.left.conj() @ g_x), 0)
         h_left = h_left.at[:, k].set(column)
         multiplier_x = g_x + column @ out.left
-        more, g_v = krylov.adjoint_product(apply, operands, at.v, multiplier_x)
+        g_v = krylov.transposed_product(apply, operands, at.v, multiplier_x)
         row = h_right[k].conj()
         shifted = jnp.concatenate([jnp.zeros_like(row[:1]), row[:-1] * out.superdiagonal])
         g_v = g_v - at.alpha * multiplier_y + shifted @ out.right + row[-1] * out.residual
         g_v = g_v + _row(cotangent.right, k)
         g_y = krylov.normalise_adjoint(g_lengths[k], g_v, lengths[k], at.v)
-        return (g_y, multiplier_x, h_left, h_right, krylov.add(g_operands, more)), None
+        return (g_y, multiplier_x, h_left, h_right), (multiplier_x, multiplier_y)
+
+    def pairs(ks: Any, multipliers: tuple[Array, Array]) -> tuple[Array, Array]:
+        # Re(multiplier_x^H A v_k) and Re(multiplier_y^H A^H u_k) depend on the parameters.
+        xs, ys = multipliers
+        return jnp.concatenate([out.right[ks], ys]), jnp.concatenate([xs, out.left[ks]])
 
     nothing = jnp.zeros((depth, depth), v.dtype)
     start = (
@@ -237,9 +241,9 @@ def _adjoint(
         jnp.zeros_like(out.left[0]),
         nothing,
         nothing,
-        krylov.zero_gradient(operands),
     )
-    (g_v, *_, g_operands), _ = jax.lax.scan(step, start, jnp.arange(depth), reverse=True)
+    size = out.right.shape
+    (g_v, *_), g_operands = krylov.backwards(apply, operands, size, step, start, pairs)
     return g_operands, g_v.conj()
 
 

@@ -123,12 +123,7 @@ def _adjoint(
     if g_value is not None:
         pairs = g_value * _pairs(f, captured, steps)
 
-        def step(total: PyTree, k: Array) -> tuple[PyTree, None]:
-            weights = pairs[k] @ steps.basis
-            more, _ = krylov.adjoint_product(apply, operands, steps.basis[k], weights)
-            return krylov.add(total, more), None
-
-        g_operands, _ = jax.lax.scan(step, g_operands, jnp.arange(steps.diagonal.size))
+        g_operands = krylov.rows_gradient(apply, operands, steps.basis, pairs @ steps.basis)
         g_v = 2 * g_value * _action(f, captured, steps).conj()
         g_captured, _ = pullback(partial(_gauss, f), (captured, steps), g_value)
     if jax.tree.leaves(g_steps):

@@ -61,7 +61,8 @@ def arnoldi(
     `reortho="none"` once.
 
     **Cost:** `depth` products, and as many again for a gradient; memory one K x n basis
-    forward and two for a gradient (a third if the basis itself has a cotangent); 8 K^2 n
+    forward and two for a gradient (a third if the basis itself has a cotangent or with
+    `reortho="none"`), and three vectors for each of 16 rows or more, as for `lanczos`; 8 K^2 n
     flops each way besides the products.
 
     **Breakdown:** as for `lanczos`.
@@ -191,12 +192,12 @@ def _adjoint(
     rows = jnp.arange(depth)
 
     def step(carry: tuple, k: Array) -> tuple[tuple, None]:
-        g_u, kept, table, g_operands = carry
+        g_u, kept, table = carry
         q = out.basis[k]
         column = jnp.where(rows <= k, g_hessenberg[:, k] - out.basis.conj() @ g_u, 0)
         multiplier = g_u + column @ out.basis
         kept = kept.at[k].set(multiplier if full else g_u)
-        more, g_q = krylov.adjoint_product(apply, operands, q, multiplier)
+        g_q = krylov.transposed_product(apply, operands, q, multiplier)
         if cotangent.basis is not None:
             g_q = g_q + cotangent.basis[k].conj()
         if full:
@@ -208,13 +209,10 @@ def _adjoint(
         g_q = g_q + coupling @ out.basis + to_residual[k] * out.residual
         g_q = g_q - jnp.where(rows >= k, out.hessenberg[k], 0).conj() @ kept
         g_u = krylov.normalise_adjoint(g_lengths[k], g_q, lengths[k], q)
-        return (g_u, kept, table, krylov.add(g_operands, more)), None
+        return (g_u, kept, table), None
 
-    start = (
-        g_residual,
-        jnp.zeros_like(out.basis),
-        jnp.zeros_like(out.hessenberg),
-        krylov.zero_gradient(operands),
-    )
-    (g_v, *_, g_operands), _ = jax.lax.scan(step, start, jnp.arange(depth), reverse=True)
+    start = (g_residual, jnp.zeros_like(out.basis), jnp.zeros_like(out.hessenberg))
+    (g_v, kept, table), _ = jax.lax.scan(step, start, jnp.arange(depth), reverse=True)
+    multipliers = kept if full else kept + table.T @ out.basis
+    g_operands = krylov.rows_gradient(apply, operands, out.basis, multipliers)
     return g_operands, g_v.conj()

@@ -2,18 +2,20 @@
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gpkit._types import Array, Int, MatVec, PyTree
+from gpkit._types import Array, Float, Int, MatVec, PyTree
 from gpkit.linalg.primitive import hoist, pullback
 from gpkit.results import Status
 
 # A new basis vector shorter than this many roundings of the operator is noise.
 _BREAKDOWN_ROUNDINGS = 10.0
+_BLOCK = 16
 
 
 class FlatOperator(NamedTuple):
@@ -103,6 +105,91 @@ def adjoint_product(apply: Callable, operands: PyTree, x: Array, y: Array) -> tu
     """
     doperands, image = pullback(apply, (operands, x), jnp.conj(y))
     return doperands, jnp.conj(image)
+
+
+def transposed_product(apply: Callable, operands: PyTree, x: Array, y: Array) -> Array:
+    """A^H y, where x is any vector that A takes."""
+    _, transposed = jax.vjp(partial(apply, operands), x)
+    # Alone: fused with what makes y, a dense product would run as a scalar loop.
+    return jnp.conj(transposed(jnp.conj(jax.lax.optimization_barrier(y)))[0])
+
+
+def products_gradient(
+    apply: Callable, operands: PyTree, xs: Float[Array, "c n"], ys: Float[Array, "c m"]
+) -> PyTree:
+    """Gradient of Re(sum_i y_i^H A x_i) with respect to the operands, in JAX's convention.
+
+    All products at once: a dense matrix gets its gradient by one product of matrices, an
+    operator that is made anew for each product is made once.
+    """
+    images = lambda operands: jax.vmap(partial(apply, operands))(xs)  # noqa: E731
+    return pullback(images, (operands,), jnp.conj(ys))[0]
+
+
+def rows_gradient(
+    apply: Callable, operands: PyTree, xs: Float[Array, "K n"], ys: Float[Array, "K m"]
+) -> PyTree:
+    """`products_gradient` of many rows, block by block (see `_block_length`)."""
+    depth, n = xs.shape
+    length = _block_length(operands, depth, n)
+    if length == depth:
+        return products_gradient(apply, operands, xs, ys)
+
+    def block(gradient: PyTree, first: Array) -> tuple[PyTree, None]:
+        start = jnp.minimum(first, depth - length)
+        x, y = (jax.lax.dynamic_slice_in_dim(rows, start, length) for rows in (xs, ys))
+        # The last block starts earlier to be full; its first rows have been counted.
+        y = jnp.where(jnp.arange(length)[:, None] < first - start, 0, y)
+        return add(gradient, products_gradient(apply, operands, x, y)), None
+
+    firsts = jnp.arange(0, depth, length)
+    return jax.lax.scan(block, zero_gradient(operands), firsts)[0]
+
+
+def backwards(
+    apply: Callable, operands: PyTree, size: int, step: Callable, start: PyTree, pairs: Callable
+) -> tuple[PyTree, PyTree]:
+    """Runs ``step(state, k) -> (state, multipliers)`` from k = K - 1 down to 0; `size` is (K, n).
+
+    Returns the last state and the gradient of Re(sum_i y_i^H A x_i) with respect to the operands,
+    over the rows of ``xs, ys = pairs(ks, multipliers)``. The multipliers of a block of steps are
+    kept until its end and pulled back together.
+    """
+    depth, n = size
+    length = _block_length(operands, depth, n)
+    count = -(-depth // length)
+    nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(step, start, 0)[1])
+
+    def guarded(state: PyTree, k: Array) -> tuple[PyTree, PyTree]:
+        # Steps below the first, which fill the last block, do nothing.
+        return jax.lax.cond(k >= 0, step, lambda state, k: (state, nothing), state, k)
+
+    def block(carry: tuple, first: Array) -> tuple[tuple, None]:
+        state, gradient = carry
+        ks = first + jnp.arange(length)
+        one = step if depth % length == 0 else guarded
+        state, multipliers = jax.lax.scan(one, state, ks, reverse=True)
+        xs, ys = pairs(jnp.maximum(ks, 0), multipliers)
+        return (state, add(gradient, products_gradient(apply, operands, xs, ys))), None
+
+    if count == 1:
+        state, multipliers = jax.lax.scan(step, start, jnp.arange(depth), reverse=True)
+        return state, products_gradient(apply, operands, *pairs(slice(None), multipliers))
+    firsts = depth - length * jnp.arange(1, count + 1)
+    (state, gradient), _ = jax.lax.scan(block, (start, zero_gradient(operands)), firsts)
+    return state, gradient
+
+
+def _block_length(operands: PyTree, depth: int, n: int) -> int:
+    """Steps in a block: as many as cost no more memory than the gradient, 16 at least.
+
+    Then both costs of a block, an evaluation of the operator and a sum of gradients, are small
+    next to its products. Among shorter blocks the one that fills the last one best.
+    """
+    most = max(_BLOCK, sum(jnp.size(x) for x in jax.tree.leaves(operands)) // n)
+    if most >= depth:
+        return depth
+    return min(range(most, most // 2, -1), key=lambda length: -depth % length)
 
 
 def zero_gradient(operands: PyTree) -> PyTree:

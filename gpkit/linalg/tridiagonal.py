@@ -68,8 +68,9 @@ def lanczos(
     values converge (its quadrature stays accurate).
 
     **Cost:** `depth` products, and as many again for a gradient; memory one K x n basis
-    each way ("full": plus 2 K^2 n flops forward and 6 K^2 n in the gradient). A gradient with
-    respect to the basis reads its cotangent, another K x n.
+    each way, in a gradient also three vectors for each of 16 steps, or of as many as take the
+    memory of the parameters ("full": plus 2 K^2 n flops forward and 6 K^2 n in the gradient). A
+    gradient with respect to the basis reads its cotangent, another K x n.
 
     **Breakdown:** see `Lanczos`. The derivative is that of the steps made, coefficients after
     a breakdown count as constant zeros. That is the exact derivative for quadratic forms
@@ -198,8 +199,8 @@ def _adjoint(
     g_lengths = jnp.concatenate([g_norm[None], g_offdiagonal])
     lengths = jnp.concatenate([out.norm[None], out.offdiagonal, jnp.zeros_like(out.norm)[None]])
 
-    def step(carry: tuple, k: Array) -> tuple[tuple, None]:
-        g_u, multiplier_after, u, g_h, g_operands = carry
+    def step(carry: tuple, k: Array) -> tuple[tuple, Array]:
+        g_u, multiplier_after, u, g_h = carry
         alpha, q, g_length = out.diagonal[k], out.basis[k], g_lengths[k]
         if full:
             multiplier, g_h, mixed = _project(out, g_h, g_u, g_diagonal[k], k)
@@ -210,21 +211,22 @@ def _adjoint(
             image = alpha * q + before * q_before + u
             multiplier, mixed, kept = g_u + g_alpha * q, g_alpha * image, g_u
             g_length = g_length - krylov.inner(q_before, g_u) * (k > 0)
-        more, g_q = krylov.adjoint_product(apply, operands, q, multiplier)
+        g_q = krylov.transposed_product(apply, operands, q, multiplier)
         g_q = g_q + mixed - alpha * kept - lengths[k + 1] * multiplier_after
         if cotangent.basis is not None:
             g_q = g_q + cotangent.basis[k].conj()
         g_u = krylov.normalise_adjoint(g_length, g_q, lengths[k], q)
-        return (g_u, kept, lengths[k] * q, g_h, krylov.add(g_operands, more)), None
+        return (g_u, kept, lengths[k] * q, g_h), multiplier
 
     start = (
         jnp.where(alive, g_residual, 0),
         jnp.zeros_like(v),
         out.residual,
         jnp.zeros((depth, depth) if full else (0, 0), v.dtype),
-        krylov.zero_gradient(operands),
     )
-    (g_v, *_, g_operands), _ = jax.lax.scan(step, start, jnp.arange(depth), reverse=True)
+    (g_v, *_), g_operands = krylov.backwards(
+        apply, operands, out.basis.shape, step, start, lambda ks, ys: (out.basis[ks], ys)
+    )
     return g_operands, g_v.conj()
 
 

@@ -119,7 +119,8 @@ def test_gradient_memory_in_units_of_the_basis():
         return jnp.sum(jnp.sin(arnoldi(lambda v, d: d * v, v, d, depth=depth).hessenberg))
 
     used = jax.jit(jax.grad(loss)).lower(jnp.ones(n)).compile().memory_analysis()
-    assert used.temp_size_in_bytes < 2.3 * 8 * n * depth
+    # Two bases, and three vectors for each of the 10 steps that are pulled back together.
+    assert used.temp_size_in_bytes < 2.7 * 8 * n * depth
 
 
 def test_float32_follows_the_input_and_is_accurate():
