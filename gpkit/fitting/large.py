@@ -4,12 +4,13 @@ r"""A fit on many rows: dense fits on random subsets first, then a few steps on 
    on the small one is the metric of what follows.
 2. Segments of L-BFGS on all rows. Within a segment the preconditioner, the probes and the number
    of Krylov steps are frozen, so that the objective is smooth and its gradient is its own;
-   every segment draws fresh probes. A segment that gains less than probes differ by ends the
-   fit.
+   every segment draws fresh probes and inherits the metric with the curvature met so far. A
+   segment that gains less than probes differ by ends the fit.
 3. The ends of the last segments are averaged: each is the optimum under its own probes.
 4. The evidence that is reported is computed anew, with fresh probes and tighter solves.
 """
 
+import itertools
 import time
 from typing import Any, NamedTuple
 
@@ -44,6 +45,8 @@ _LATE = 2
 # share of the variance of y says nothing, and starts the full problem at its hardest.
 _SMALLEST_NOISE = 3e-3
 _DIFFERENCE = 1e-3
+# Cosine of step and change of gradient below which a pair tells nothing of the curvature.
+_CURVED = 1e-3
 
 
 class LargeFit(NamedTuple):
@@ -92,7 +95,7 @@ def fit_large(
             if not np.isfinite(found.value):
                 status = Status.NON_FINITE
                 break
-            x = segment.at(found.x)
+            x, metric = segment.at(found.x), segment.learnt()
             quiet = quiet + 1 if found.start_value - found.value < worth else 0
             ends = [*ends, x] if quiet else [x]
             if found.status == Status.INTERRUPTED or quiet >= _LATE:
@@ -150,8 +153,8 @@ def _some(rows: Rows, chosen: np.ndarray) -> Rows:
 def _metric(problem: Problem, x: np.ndarray, count: int, growth: float) -> np.ndarray:
     """C with C C' the inverse of the curvature at x times `growth`: steps are then of size one.
 
-    The curvature by differences of gradients; directions in which the subset says less than
-    one nat are taken as if it said one.
+    The curvature by differences of gradients; directions in which all rows would say less than
+    one nat are taken as if they said one.
     """
     columns = []
     for j in range(count):
@@ -161,7 +164,7 @@ def _metric(problem: Problem, x: np.ndarray, count: int, growth: float) -> np.nd
         columns.append((up.gradient - down.gradient)[:count] / (2 * _DIFFERENCE))
     curvature = np.nan_to_num(np.array(columns))
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
-    return vectors / np.sqrt(growth * np.maximum(np.abs(values), 1.0))
+    return vectors / np.sqrt(np.maximum(growth * np.abs(values), 1.0))
 
 
 def _with_noise(model: GP, rows: Rows) -> GP:
@@ -191,6 +194,7 @@ class _Segment:
         start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
         self._solver = _hold(solver, P, jnp.asarray(solver.depth), start)
         self._explored = False
+        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
 
     def at(self, z: np.ndarray) -> np.ndarray:
         return self._center + self._metric @ z
@@ -210,9 +214,26 @@ class _Segment:
             P = self._solver.preconditioner
             self._solver = _hold(self._solver, P, limit, report.weights)
             self._explored = True
-        slope = -self._metric.T @ np.asarray(gradient, np.float64)
+        slope = -np.asarray(gradient, np.float64)
+        self._seen.append((self.at(z), slope))
         bound = float(estimate.error_bound)
-        return Evaluation(-float(value), slope, int(estimate.status), bound)
+        return Evaluation(-float(value), self._metric.T @ slope, int(estimate.status), bound)
+
+    def learnt(self) -> np.ndarray:
+        """The metric after a BFGS update for every pair of successive evaluations.
+
+        Source: Nocedal and Wright 2006, equation 6.17.
+        """
+        inverse = self._metric @ self._metric.T
+        for (x0, g0), (x1, g1) in itertools.pairwise(self._seen):
+            s, y = x1 - x0, g1 - g0
+            curvature = float(s @ y)
+            if not curvature > _CURVED * np.linalg.norm(s) * np.linalg.norm(y):
+                continue
+            turn = np.eye(len(s)) - np.outer(s, y) / curvature
+            inverse = turn @ inverse @ turn.T + np.outer(s, s) / curvature
+        values, vectors = np.linalg.eigh(0.5 * (inverse + inverse.T))
+        return vectors * np.sqrt(np.maximum(values, 0.0))
 
     def _model(self, z: np.ndarray) -> GP:
         return eqx.combine(_unravel(self.at(z), self._params), self._rest)

@@ -136,6 +136,24 @@ def with_stored_gradient(
     return run(params)
 
 
+def first_order_only(tree: PyTree, message: str) -> PyTree:
+    """The same arrays; differentiating them raises NotImplementedError with this message.
+
+    For what enters a solver loop that gives its gradient itself: differentiating the loop again
+    would be wrong or endless.
+    """
+
+    @jax.custom_jvp
+    def same(tree: PyTree) -> PyTree:
+        return tree
+
+    @same.defjvp
+    def _(primals: tuple, tangents: tuple) -> tuple:
+        raise NotImplementedError(message)
+
+    return same(tree)
+
+
 def _pairing(gradients: PyTree, tangents: PyTree) -> Array:
     """Sum over leaves of gradient times tangent; integer leaves have no tangent."""
     pairs = zip(jax.tree.leaves(gradients), jax.tree.leaves(tangents), strict=True)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, PyTree
-from gpkit.linalg.implicit import with_stored_gradient
+from gpkit.linalg.implicit import first_order_only, with_stored_gradient
 from gpkit.operators.base import AbstractKernelOperator
 from gpkit.operators.covariance import Covariance
 from gpkit.operators.memory import parse_memory
@@ -24,6 +24,10 @@ _GRADIENTS = ("forward", "pathwise", "solves")
 _MEMORY = "4GB"
 # The part of the memory that bases may take; the rest is for tiles.
 _BASES = 0.25
+_ONCE = (
+    "the iterative solver has no second derivatives: take solver=gpkit.solvers.Dense(), or "
+    "differences of its gradient"
+)
 
 
 class Report(NamedTuple):
@@ -131,8 +135,9 @@ class Iterative(AbstractSolver):
         key = _needed(key)
 
         def value_and_gradient(arrays: PyTree, columns: Array) -> tuple[Array, tuple, tuple]:
-            H = eqx.combine(arrays, static)
-            return self._evaluate(jax.lax.stop_gradient(H), columns, key)
+            arrays, columns = first_order_only((arrays, columns), _ONCE)
+            H = jax.lax.stop_gradient(eqx.combine(arrays, static))
+            return self._evaluate(H, jax.lax.stop_gradient(columns), key)
 
         value, (samples, bound, status, report) = with_stored_gradient(
             value_and_gradient, arrays, columns

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, Scalar
+from gpkit.linalg.cg_loop import CG
 from gpkit.linalg.conjugate_gradients import cg
+from gpkit.linalg.inverse_diagonal import InverseDiagonal, inverse_diagonal_estimate
 from gpkit.operators.base import AbstractKernelOperator
 from gpkit.operators.covariance import Covariance
-from gpkit.results import Status, worst
+from gpkit.results import Status
 from gpkit.solvers.base import AbstractFactor
 from gpkit.solvers.preconditioning import Preconditioner
 
@@ -87,11 +89,13 @@ class IterativeFactor(AbstractFactor):
 
     def quadratic(self, b: Float[Array, "n m"]) -> Float[Array, " m"]:
         # From zero, b'x = x'Hx: the error is of second order in that of x.
-        return jnp.sum(b * self._fast(b), axis=0)
+        return jnp.sum(b * self._fast(b).solution, axis=0)
 
     def inner(self, b: Float[Array, "n m"]) -> Float[Array, "m m"]:
-        found = b.T @ self._fast(b)
-        return 0.5 * (found + found.T)
+        x = self._fast(b).solution
+        cross = b.T @ x
+        # b'x + x'b - x'Hx: in error by the product of two errors, also beside the diagonal.
+        return cross + cross.T - x.T @ self.H.matmul(x, operator=self.operator)
 
     def inverse_diagonal(self) -> Float[Array, " n"]:
         """Exact, by n solves: for a stochastic estimate see `inverse_diagonal_estimate`."""
@@ -106,20 +110,36 @@ class IterativeFactor(AbstractFactor):
 
         return jax.lax.map(some, starts).reshape(-1)[:n]
 
+    def inverse_diagonal_estimate(
+        self, *, key: Array, num_probes: int = 32
+    ) -> tuple[InverseDiagonal, Solved]:
+        """A stochastic `inverse_diagonal` with its errors, and the solves for the probes.
+
+        See `gpkit.linalg.inverse_diagonal_estimate`.
+        """
+        solves = []
+
+        def solve(b: Array) -> Array:
+            solves.append(self._fast(b))
+            return solves[0].solution
+
+        noise = self.H.noise if self.H.mask is None else jnp.where(self.H.mask, self.H.noise, 1.0)
+        estimate = inverse_diagonal_estimate(
+            solve, self.preconditioner.low_rank, key=key, num_probes=num_probes,
+            diagonal=self.H.diagonal(), smallest=jnp.min(noise),
+        )  # fmt: skip
+        found = solves[0]
+        return estimate, Solved(found.solution, found.residual_norm, found.status)
+
     def logdet(self) -> Scalar:
         raise NotImplementedError(
             "an iterative factor has no exact log-determinant: take gpkit.log_evidence, which "
             "gives an estimate with its error"
         )
 
-    def _fast(self, b: Array) -> Array:
+    def _fast(self, b: Array) -> CG:
         return cg(
             lambda V: self.H.matmul(V, operator=self.operator), b,
             preconditioner=self.preconditioner.low_rank.solve,
             rtol=max(self.rtol, 1e-4), max_steps=self.max_steps,
-        ).solution  # fmt: skip
-
-
-def weights_status(factor: IterativeFactor, b: Float[Array, "n k"]) -> Int[Array, ""]:
-    """The worst status of a solve for these columns."""
-    return worst(factor.solve_reported(b).status)
+        )  # fmt: skip

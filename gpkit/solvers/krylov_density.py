@@ -124,15 +124,15 @@ def krylov(
 
 
 def _lower_bound(H: Covariance, P: LowRankPlusDiagonal) -> Array:
-    r"""No eigenvalue of B lies below $\min_i (\sigma_i^2 / D_i) / (1 + \lambda_\max(P))$.
+    r"""No eigenvalue of B lies below $\min_i (\sigma_i^2 / D_i) / (1 + \operatorname{tr} B B^\top)$,
 
-    $H \ge \Sigma$, and the smallest eigenvalue of $W D W^\top$ is $1 / (1 + \lambda_\max)$. A
-    node so far below the spectrum costs a quadrature that converges geometrically a
-    step or two, and it holds for every P.
+    $P = D^{1/2} (I + B B^\top) D^{1/2}$: $H \ge \Sigma$, and the smallest eigenvalue of
+    $W D W^\top$ is one over the largest of $I + B B^\top$. A node so far below the spectrum costs
+    a quadrature that converges geometrically some steps, and it holds for every P.
     """
     noise = H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0)
     ratio = jnp.min(noise / P.root**2)
-    return ratio / (1 + jnp.max(P.eigenvalues, initial=0.0))
+    return ratio / (1 + jnp.sum((P.factor / P.root[:, None]) ** 2))
 
 
 class Slopes(NamedTuple):
