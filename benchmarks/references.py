@@ -112,45 +112,54 @@ def fit(problem, options):
     """The reference of one problem; writes ``settings/PROBLEM.json``."""
     path = options.out or FOLDER / f"{problem}.json"
     data = load_problem(problem, options.data_dir, rows=options.rows)
-    known = None
-    if path.exists():
-        document = json.loads(path.read_text())
-        x, inverse = pack(document["parameters"]), np.array(document["inverse_hessian"])
-        if "gradient" in document:
-            known = -document["log_evidence"], -np.array(document["gradient"])
-    else:
-        document = _new(problem, data, options)
-        x, scaled = subsets(problem, options.subsets, options.data_dir)
-        inverse = scaled / len(data.y)
-        _keep(path, document, x, inverse)
+    document, inverse = _begun(problem, data, path, options)
     if options.approach:
         trained = large_gpkit.trainer(data.X, data.y, {"face": "fit", "solver": {}, "seed": 1})
-        x, known = pack(trained.advance()["points"][-1]["parameters"]), None
         for name in ("gradient", "log_evidence", "promise"):
             document.pop(name, None)
-        _keep(path, document, x, inverse)
+        _keep(path, document, trained.advance()["points"][-1]["parameters"], inverse)
     if options.subsets_only:
         return
-    evaluate = large_dense.loss(data.X, data.y, "float64")
+    _search(document, data, inverse, path, options.tol)
+    mean, std = large_dense.predict(data.X, data.y, document["parameters"], data.X_test)
+    document["test"] = scores.score(data.y_test, mean, std)
+    document["done"] = True
+    _save(path, document)
+
+
+def _begun(problem, data, path, options):
+    """The state that the file holds, or that of the subsets; and the inverse Hessian."""
+    if path.exists():
+        document = json.loads(path.read_text())
+        return document, np.array(document["inverse_hessian"])
+    document = _new(problem, data, options)
+    x, scaled = subsets(problem, options.subsets, options.data_dir)
+    inverse = scaled / len(data.y)
+    _keep(path, document, unpack(x), inverse)
+    return document, inverse
+
+
+def _search(document, data, inverse, path, tol):
+    """BFGS on all rows from the state of the document, which follows it."""
+    evaluate, known = large_dense.loss(data.X, data.y, "float64"), None
+    if "gradient" in document:
+        known = -document["log_evidence"], -np.array(document["gradient"])
 
     def timed(x):
         began = time.perf_counter()
         value, gradient = evaluate(x)
         document["seconds"].append(round(time.perf_counter() - began, 2))
-        print(f"{problem}: {-value:.4f} in {document['seconds'][-1]} s", flush=True)
+        print(f"{document['problem']}: {-value:.4f}", document["seconds"][-1], flush=True)
         return value, gradient
 
     def keep(step, x, value, gradient, inverse, promise):
         document["log_evidence"], document["promise"] = -value, promise
         document["gradient"] = (-gradient).tolist()
         document["steps"] = document.get("steps", 0) + (step > 0)
-        _keep(path, document, x, inverse)
+        _keep(path, document, unpack(x), inverse)
 
-    bfgs(timed, x, inverse, tol=options.tol, max_steps=40, keep=keep, known=known)
-    mean, std = large_dense.predict(data.X, data.y, document["parameters"], data.X_test)
-    document["test"] = scores.score(data.y_test, mean, std)
-    document["done"] = True
-    _save(path, document)
+    x = pack(document["parameters"])
+    bfgs(timed, x, inverse, tol=tol, max_steps=40, keep=keep, known=known)
 
 
 def _new(problem, data, options):
@@ -164,8 +173,8 @@ def _new(problem, data, options):
     }  # fmt: skip
 
 
-def _keep(path, document, x, inverse):
-    document["parameters"] = unpack(x)
+def _keep(path, document, parameters, inverse):
+    document["parameters"] = parameters
     document["inverse_hessian"] = np.round(inverse, 12).tolist()
     _save(path, document)
 

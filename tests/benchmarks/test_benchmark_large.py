@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import fixed
 from benchmarks.problems import PROBLEMS, Problem, load_problem
-from benchmarks.references import bfgs, pack, unpack
+from benchmarks.references import bfgs, fit, pack, unpack
 from benchmarks.suites.large import Engine, add, missing, opened
 from benchmarks.suites.train import SCORED, thinned
 
@@ -147,3 +147,22 @@ def test_thinned_curve_keeps_its_ends():
     assert len(found) == SCORED
     assert (found[0], found[-1]) == (0, 56)
     assert thinned(points[:4]) == points[:4]
+
+
+@pytest.mark.slow
+def test_reference_is_a_maximum_and_is_taken_up_again(tmp_path, capsys):
+    options = argparse.Namespace(
+        out=tmp_path / "synthetic.json", data_dir=None, rows=None, subsets=[40], approach=False,
+        subsets_only=False, tol=1e-6,
+    )  # fmt: skip
+    fit("synthetic", options)
+    first = json.loads(options.out.read_text())
+    assert first["done"]
+    assert first["rows"] == 90
+    assert np.linalg.norm(first["gradient"]) < 0.05
+    assert first["parameters"]["noise"] == pytest.approx(0.09 / 0.5, rel=0.5)
+    assert first["test"]["rmse"] < 0.6
+    capsys.readouterr()
+    fit("synthetic", options)
+    assert capsys.readouterr().out == ""  # no evaluation
+    assert json.loads(options.out.read_text())["parameters"] == first["parameters"]
