@@ -168,8 +168,7 @@ def foreign_rows(name, python, matrix, rank, depth, settings):
         np.save(path, np.asarray(matrix.covariance))
         request = {"matrix": str(path), "rank": rank, "depth": depth, "noise": matrix.noise}
         request |= {key: settings[key] for key in ("num_probes", "seed")}
-        # CoLA's ten times as many probes take ten times the seconds.
-        request["keys"] = settings["cola_keys" if name == "cola" else "rival_keys"]
+        request["keys"] = settings["foreign_keys"]
         script = Path(__file__).with_name(f"logdet_{name}.py")
         out = subprocess.run(
             [python, str(script), json.dumps(request)], capture_output=True, text=True, check=False
