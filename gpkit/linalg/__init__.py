@@ -23,6 +23,8 @@ from gpkit.linalg.hessenberg import arnoldi as arnoldi
 from gpkit.linalg.implicit import with_stored_gradient as with_stored_gradient
 from gpkit.linalg.inverse import spd_inverse as spd_inverse
 from gpkit.linalg.inverse import triangular_inverse as triangular_inverse
+from gpkit.linalg.inverse_diagonal import InverseDiagonal as InverseDiagonal
+from gpkit.linalg.inverse_diagonal import inverse_diagonal_estimate as inverse_diagonal_estimate
 from gpkit.linalg.leave_one_out import DiagonalEstimate as DiagonalEstimate
 from gpkit.linalg.leave_one_out import xdiag as xdiag
 from gpkit.linalg.leave_one_out import xnystrace as xnystrace

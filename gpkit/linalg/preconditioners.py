@@ -65,6 +65,20 @@ class LowRankPlusDiagonal(eqx.Module):
         """log det P."""
         return 2 * jnp.sum(jnp.log(self.root)) - 2 * sum_log_diagonal(self.inverse)
 
+    def inverse_diagonal(self) -> Float[Array, " n"]:
+        """The diagonal of P^{-1}; cost 2 n r^2 flops, and the memory of another factor."""
+        return (1 - jnp.sum((_scale(1 / self.root, self.factor) @ self.inverse.T) ** 2, 1)) / (
+            self.root**2
+        )
+
+    def floor(self, diagonal: Float[Array, " n"]) -> Scalar:
+        r"""A number below every eigenvalue of W A W^T, if A is at least this diagonal.
+
+        W D W^T has no eigenvalue below 1 / (1 + |B|_F^2).
+        """
+        ratio = jnp.min(diagonal / self.root**2)
+        return ratio / (1 + jnp.sum(_scale(1 / self.root, self.factor) ** 2))
+
     def sample(self, key: PRNGKeyArray, num_samples: int) -> Float[Array, "n num_samples"]:
         """Independent draws from N(0, P), one per column."""
         shape = (self.root.shape[0], num_samples)

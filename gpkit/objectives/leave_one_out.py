@@ -8,10 +8,12 @@ from jax.scipy.stats import norm
 
 from gpkit._types import Array, Bool, Float, Inputs, Scalar, Targets
 from gpkit.model import GP
+from gpkit.objectives.stochastic_leave_one_out import stochastic_nlpd
 from gpkit.posterior import Posterior, condition, leave_one_out_errors
 from gpkit.results import Estimate
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import DenseFactor
+from gpkit.solvers.iterative_factor import IterativeFactor
 
 
 def leave_one_out_log_density(posterior: Posterior) -> Float[Array, "n ..."]:
@@ -46,14 +48,23 @@ def leave_one_out_nlpd(
     noise_variance: Float[Array, " n"] | None = None,
     mask: Bool[Array, " n"] | None = None,
     key: Array | None = None,
+    num_probes: int = 32,
 ) -> Estimate:
     r"""$-\sum_i \log p(y_i \mid X, y_{-i}, \text{model})$: total negative log predictive density.
 
     Lower is better; in nats, total over rows (and targets). Hyperparameters are not refitted.
+
+    Under an iterative solver, which needs a `key`, the diagonal of the inverse covariance is
+    estimated from `num_probes` probes (`gpkit.linalg.inverse_diagonal_estimate`): the samples of
+    the estimate are jackknife pseudo-values, one a probe, whose mean is free of the bias of first
+    order that the logarithm and the quotient bring. Its cost is that of a solve with
+    `num_probes` columns.
     """
     posterior = condition(
         model, X, y, solver=solver, noise_variance=noise_variance, mask=mask, key=key
     )
+    if isinstance(posterior.factor, IterativeFactor):
+        return stochastic_nlpd(posterior, posterior.factor, key=key, num_probes=num_probes)
     total = -jnp.sum(leave_one_out_log_density(posterior))
     noise = model.noise.diagonal(posterior.X)
     if noise_variance is not None:
