@@ -115,7 +115,7 @@ def low_rank(n, rank, k):
     P = forming(X, jax.random.key(0))
     V = jnp.asarray(np.random.default_rng(0).normal(size=(n, k)))
     seconds = best(forming, X, jax.random.key(0))[1]
-    apply = best(jax.jit(lambda P, V: P.whiten(P.whiten_transpose(V))), P.low_rank, V)[1]
+    apply = best(jax.jit(lambda P, V: P.whiten(P.whiten_transpose(V))), P.matrix, V)[1]
     print(f"preconditioner n {n} rank {rank}: {seconds:.4f} s, applied {apply:.5f} s", flush=True)
     return seconds / (n * rank**2), apply / (8 * n * rank * k)
 

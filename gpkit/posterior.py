@@ -76,6 +76,17 @@ class Posterior(eqx.Module):
         """Mean alone: no triangular solve."""
         return _mean(self, self._check(X_new))
 
+    def cached(self, *, key: Array, memory: str | int | None = None) -> "Posterior":
+        """A posterior that gives the variances of many rows faster; means stay as they are.
+
+        After an iterative solve, a Cholesky factor in single precision is made once, $n^3 / 3$
+        flops and $2 n^2$ bytes, and a row costs $n^2$ flops in place of a solve. Its error,
+        measured against solves, is ``factor.root.error``. A dense posterior is returned as it is.
+        ValueError where the factor does not fit `memory`.
+        """
+        factor = self.factor.cached(key=key, memory=memory)
+        return eqx.tree_at(lambda p: p.factor, self, factor)
+
     def covariance(self, X_new: Inputs) -> Float[Array, "m m"]:
         """Joint covariance of the function at new rows (the same for every target)."""
         return _joint(self, self._check(X_new))

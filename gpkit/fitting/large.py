@@ -24,6 +24,7 @@ from gpkit._types import Array, PyTree
 from gpkit.fitting.loop import History, Run, run
 from gpkit.fitting.problem import Evaluation, Problem, make_problem
 from gpkit.fitting.start import data_start
+from gpkit.linalg.preconditioners import LowRankPlusDiagonal
 from gpkit.means import prior_mean
 from gpkit.model import GP
 from gpkit.operators.covariance import covariance
@@ -32,7 +33,7 @@ from gpkit.params import log_prior, map_parameters, partition, val
 from gpkit.results import Estimate, Event, Progress, Status
 from gpkit.solvers.dense import Dense
 from gpkit.solvers.iterative import Iterative, Report
-from gpkit.solvers.preconditioning import Preconditioner, precondition
+from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, precondition
 
 # Rows of the dense fits.
 _SUBSET, _LARGER = 1000, 3000
@@ -45,6 +46,8 @@ _LATE = 2
 # share of the variance of y says nothing, and starts the full problem at its hardest.
 _SMALLEST_NOISE = 3e-3
 _DIFFERENCE = 1e-3
+# Share of the depth beyond which a run is a hard one.
+_MANY = 0.6
 # Cosine of step and change of gradient below which a pair tells nothing of the curvature.
 _CURVED = 1e-3
 
@@ -207,6 +210,12 @@ class _Segment:
         value, gradient, estimate, report = _evaluate(
             x, self._params, self._rest, self._rows, self._solver, self._key
         )
+        if not self._explored and self._hard(report):
+            P = _precondition(self._model(z), self._rows, FULL, self._key)
+            self._solver = _hold(self._solver, P, self._solver.steps, self._solver.start)
+            value, gradient, estimate, report = _evaluate(
+                x, self._params, self._rest, self._rows, self._solver, self._key
+            )
         if not self._explored:
             # The first evaluation finds how many steps are needed; all others take as many.
             steps = report.num_steps + 1 + report.num_steps // 4
@@ -218,6 +227,16 @@ class _Segment:
         self._seen.append((self.at(z), slope))
         bound = float(estimate.error_bound)
         return Evaluation(-float(value), self._metric.T @ slope, int(estimate.status), bound)
+
+    def _hard(self, report: Report) -> bool:
+        """Whether low rank leaves so many steps that a whole factor is worth making."""
+        solver = self._solver
+        assert solver.preconditioner is not None
+        return (
+            isinstance(solver.preconditioner.matrix, LowRankPlusDiagonal)
+            and int(report.num_steps) > _MANY * solver.depth
+            and full_fits(self._rows.X.shape[0], solver.memory)
+        )
 
     def learnt(self) -> np.ndarray:
         """The metric after a BFGS update for every pair of successive evaluations.
@@ -249,7 +268,7 @@ def _hold(solver: Iterative, P: Preconditioner | None, steps: Array, start: Arra
 
 
 @eqx.filter_jit
-def _precondition(model: GP, rows: Rows, rank: int | None, key: Array) -> Preconditioner:
+def _precondition(model: GP, rows: Rows, rank: int | str | None, key: Array) -> Preconditioner:
     H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
     return precondition(H, rank=rank, key=key)
 
@@ -270,9 +289,10 @@ def _evaluate(
 
 
 def _final(model: GP, rows: Rows, solver: Iterative, key: Array) -> Estimate:
-    """The evidence anew: fresh probes, the preconditioner of this model, the same program."""
+    """The evidence anew: fresh probes, and the best preconditioner of this model that fits."""
     params, rest = partition(model)
-    P = _precondition(model, rows, solver.rank, key)
+    rank = FULL if full_fits(rows.X.shape[0], solver.memory) else solver.rank
+    P = _precondition(model, rows, rank, key)
     start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
     held = _hold(solver, P, jnp.asarray(solver.depth), start)
     x = ravel_pytree(params)[0].astype(rows.X.dtype)

@@ -27,7 +27,7 @@ def product(
     dtype: Any,
 ) -> Float[Array, "n k"]:
     """k(X, Z) V, tiles in `dtype`, summed in wide precision; Z None is X, at half the work."""
-    at = _evaluator(kernel, X, Z, grid, dtype)
+    at = evaluator(kernel, X, Z, grid, dtype)
     V = fill(V.astype(dtype), grid.padded()[1])
     return multiply(grid, lambda i, j, _: at(i, j), None, V, wide())[: grid.n]
 
@@ -44,7 +44,7 @@ def all_tiles(
 
     The difference is taken in wide precision and rounded to `dtype`.
     """
-    at = _evaluator(kernel, X, None, grid, dtype if deflation is None else wide())
+    at = evaluator(kernel, X, None, grid, dtype if deflation is None else wide())
     if deflation is None:
         return jax.lax.map(lambda start: at(start[0], start[1]), jnp.asarray(grid.starts()))
     factor = fill(deflation.astype(wide()), grid.padded()[0])
@@ -125,7 +125,7 @@ def _contract(
     return jax.tree.map(lambda a, b: a.astype(b.dtype) + b, dparams, dprepared), dX, dZ
 
 
-def _evaluator(
+def evaluator(
     kernel: AbstractKernel, X: Inputs, Z: Inputs | None, grid: Grid, dtype: Any
 ) -> Callable[[Array, Array], Array]:
     """The tile that begins at a row and a column."""

@@ -18,7 +18,7 @@ from gpkit.results import Estimate, worst
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.iterative_factor import IterativeFactor
 from gpkit.solvers.krylov_density import Budget, Krylov, krylov, krylov_slopes
-from gpkit.solvers.preconditioning import Preconditioner, deflation, precondition
+from gpkit.solvers.preconditioning import FULL, Preconditioner, deflation, precondition
 
 _GRADIENTS = ("forward", "pathwise", "solves")
 _MEMORY = "4GB"
@@ -47,7 +47,7 @@ class Iterative(AbstractSolver):
     **Arguments:**
 
     - `rank`: columns of the partial Cholesky factor of the preconditioner, by default
-      $4\sqrt n$.
+      $4\sqrt n$; or "full", a whole factor in float32: $n^3 / 3$ flops and $2 n^2$ bytes.
     - `num_probes`: random probes of the log-determinant; the standard error falls with the root of
       their number.
     - `depth`: Lanczos steps at most. A run ends as soon as the weights reach `rtol` and the probes
@@ -72,7 +72,7 @@ class Iterative(AbstractSolver):
     preconditioner: Preconditioner | None
     steps: Int[Array, ""] | None
     start: Float[Array, "n t"] | None
-    rank: int | None = eqx.field(static=True)
+    rank: int | str | None = eqx.field(static=True)
     num_probes: int = eqx.field(static=True)
     depth: int = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
@@ -85,7 +85,7 @@ class Iterative(AbstractSolver):
     def __init__(
         self,
         *,
-        rank: int | None = None,
+        rank: int | str | None = None,
         num_probes: int = 15,
         depth: int = 96,
         rtol: float = 1e-5,
@@ -101,7 +101,9 @@ class Iterative(AbstractSolver):
         if gradient not in _GRADIENTS:
             raise ValueError(f"gradient must be one of {_GRADIENTS}, got {gradient!r}")
         counts = {"num_probes": num_probes, "depth": depth, "max_steps": max_steps}
-        counts |= {} if rank is None else {"rank": rank}
+        if isinstance(rank, str) and rank != FULL:
+            raise ValueError(f"rank must be a number of columns, None or {FULL!r}, got {rank!r}")
+        counts |= {"rank": rank} if isinstance(rank, int) else {}
         for name, count in counts.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
@@ -195,7 +197,7 @@ class Iterative(AbstractSolver):
         width = r.dtype.itemsize * n * (self.num_probes + r.shape[1])
         depth = max(8, min(self.depth, int(_BASES * self.memory) // width))
         budget = Budget(depth, self.steps, self.rtol, self.probe_rtol, self.max_steps)
-        found = krylov(H, operator, P.low_rank, r, Z, budget, start=self.start)
+        found = krylov(H, operator, P.matrix, r, Z, budget, start=self.start)
         return found, P, operator
 
     def _evaluate(self, H: Covariance, r: Array, key: Array) -> tuple[Array, tuple, tuple]:
@@ -205,7 +207,7 @@ class Iterative(AbstractSolver):
         rows = H.num_rows()
         constant = 0.5 * math.log(2 * math.pi) * rows * t
         samples = -0.5 * found.quadratic - 0.5 * t * found.samples - constant
-        slopes = krylov_slopes(found, P.low_rank, self.gradient)
+        slopes = krylov_slopes(found, P.matrix, self.gradient)
         gradient = _pull_back(H, slopes.columns, slopes.coefficients, self.memory)
         bound = _error_bound(H, found, operator)
         status = worst(found.status, P.status)

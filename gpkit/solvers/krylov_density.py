@@ -18,6 +18,7 @@ from gpkit._types import Array, Float, Int, Scalar
 from gpkit.linalg.conjugate_gradients import cg
 from gpkit.linalg.lockstep import Lockstep, Ritz, lockstep_lanczos, radau, ritz
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal
+from gpkit.linalg.tiled import TiledCholesky
 from gpkit.operators.base import AbstractKernelOperator
 from gpkit.operators.covariance import Covariance
 from gpkit.results import Status, worst
@@ -63,7 +64,7 @@ class Krylov(NamedTuple):
 def krylov(
     H: Covariance,
     operator: AbstractKernelOperator,
-    P: LowRankPlusDiagonal,
+    P: LowRankPlusDiagonal | TiledCholesky,
     r: Float[Array, "n t"],
     Z: Float[Array, "n m"],
     budget: Budget,
@@ -97,7 +98,9 @@ def krylov(
         rtol=rtol,
         max_steps=budget.steps,
     )
-    floor = _lower_bound(H, P)
+    # Far below the spectrum, which costs a quadrature that converges geometrically some steps;
+    # but it holds for every P.
+    floor = P.floor(H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0))
     spectra = ritz(run, floor)
     solution = run.combine(spectra.apply(jnp.reciprocal))[:, :t]
     solved = cg(
@@ -123,18 +126,6 @@ def krylov(
     )
 
 
-def _lower_bound(H: Covariance, P: LowRankPlusDiagonal) -> Array:
-    r"""No eigenvalue of B lies below $\min_i (\sigma_i^2 / D_i) / (1 + \operatorname{tr} B B^\top)$,
-
-    $P = D^{1/2} (I + B B^\top) D^{1/2}$: $H \ge \Sigma$, and the smallest eigenvalue of
-    $W D W^\top$ is one over the largest of $I + B B^\top$. A node so far below the spectrum costs
-    a quadrature that converges geometrically some steps, and it holds for every P.
-    """
-    noise = H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0)
-    ratio = jnp.min(noise / P.root**2)
-    return ratio / (1 + jnp.sum((P.factor / P.root[:, None]) ** 2))
-
-
 class Slopes(NamedTuple):
     r"""Columns S and coefficients c: the derivative of the log density in direction E of H
 
@@ -145,7 +136,7 @@ class Slopes(NamedTuple):
     coefficients: Float[Array, " k"]
 
 
-def krylov_slopes(found: Krylov, P: LowRankPlusDiagonal, gradient: str) -> Slopes:
+def krylov_slopes(found: Krylov, P: LowRankPlusDiagonal | TiledCholesky, gradient: str) -> Slopes:
     r"""The gradient $\tfrac12 \alpha \alpha^\top - \tfrac t2 \widehat{H^{-1}}$ as rank-one terms.
 
     Estimators of $\operatorname{tr}(H^{-1} E)$ from the same run, with $E' = W E W^\top$:
