@@ -15,12 +15,13 @@ from gpkit.operators.memory import parse_memory
 from gpkit.operators.recomputed import KernelOperator
 from gpkit.operators.stored import StoredOperator, stored_bytes
 from gpkit.results import Estimate, worst
+from gpkit.solvers.adjoint_gradient import adjoint_gradient
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.iterative_factor import IterativeFactor
 from gpkit.solvers.krylov_density import Budget, Krylov, krylov, krylov_slopes
 from gpkit.solvers.preconditioning import FULL, Preconditioner, deflation, precondition
 
-_GRADIENTS = ("forward", "pathwise", "solves")
+_GRADIENTS = ("forward", "pathwise", "solves", "adjoint")
 _MEMORY = "4GB"
 # The part of the memory that bases may take; the rest is for tiles.
 _BASES = 0.25
@@ -55,7 +56,8 @@ class Iterative(AbstractSolver):
       of the size of the square).
     - `max_steps`: steps of conjugate gradients that may follow for the weights alone.
     - `gradient`: estimator of the trace, "forward", "pathwise" or "solves", see
-      `gpkit.solvers.krylov_density.krylov_slopes`.
+      `gpkit.solvers.krylov_density.krylov_slopes`; or "adjoint", the derivative of the quadrature
+      of exactly `depth` steps, twice the products and more.
     - `dtype`: precision of kernel tiles; float32 by default. Stored tiles hold what a few pivots
       leave of the matrix, so that single precision rounds that and not the matrix.
     - `memory`: bytes or a size such as ``"4GB"`` (default). Tiles are stored where they fit, and
@@ -196,7 +198,9 @@ class Iterative(AbstractSolver):
             Z = jnp.where(H.mask[:, None], Z, 0.0)
         width = r.dtype.itemsize * n * (self.num_probes + r.shape[1])
         depth = max(8, min(self.depth, int(_BASES * self.memory) // width))
-        budget = Budget(depth, self.steps, self.rtol, self.probe_rtol, self.max_steps)
+        # The adjoint is that of all `depth` steps: none may be left out.
+        tolerances = (0.0, 0.0) if self.gradient == "adjoint" else (self.rtol, self.probe_rtol)
+        budget = Budget(depth, self.steps, *tolerances, self.rtol, self.max_steps)
         found = krylov(H, operator, P.matrix, r, Z, budget, start=self.start)
         return found, P, operator
 
@@ -207,12 +211,21 @@ class Iterative(AbstractSolver):
         rows = H.num_rows()
         constant = 0.5 * math.log(2 * math.pi) * rows * t
         samples = -0.5 * found.quadratic - 0.5 * t * found.samples - constant
-        slopes = krylov_slopes(found, P.matrix, self.gradient)
-        gradient = _pull_back(H, slopes.columns, slopes.coefficients, self.memory)
+        gradient = self._gradient(H, found, P)
         bound = _error_bound(H, found, operator)
         status = worst(found.status, P.status)
         report = samples, bound, status, Report(found.weights, found.num_steps)
         return jnp.mean(samples), (gradient, -found.weights), report
+
+    def _gradient(self, H: Covariance, found: Krylov, P: Preconditioner) -> PyTree:
+        """The derivative of the value with respect to the arrays of H."""
+        slopes = krylov_slopes(found, P.matrix, self.gradient)
+        rest = _pull_back(H, slopes.columns, slopes.coefficients, self.memory)
+        if self.gradient != "adjoint":
+            return rest
+        depth, t = found.spectra.values.shape[1], found.weights.shape[1]
+        trace = adjoint_gradient(H, P, found.probes, depth=depth, memory=self.memory)
+        return jax.tree.map(lambda a, b: a - 0.5 * t * b, rest, trace)
 
 
 @eqx.filter_jit

@@ -31,12 +31,17 @@ _PATIENCE = 100
 
 
 class Budget(NamedTuple):
-    """What a run may cost: sizes are static, the number of steps may be data."""
+    """What a run may cost: sizes are static, the number of steps may be data.
+
+    The run ends at its tolerances for the weights and for the probes, at the latest after `steps`;
+    `rtol` and `max_steps` are those of the conjugate gradients that may follow.
+    """
 
     depth: int
     steps: Int[Array, ""] | int | None
-    rtol: float
+    run_rtol: float
     probe_rtol: float
+    rtol: float
     max_steps: int
 
 
@@ -90,7 +95,9 @@ def krylov(
     share = jnp.linalg.norm(P.whiten(r), axis=0) / jnp.maximum(
         jnp.linalg.norm(first, axis=0), jnp.finfo(r.dtype).tiny
     )
-    rtol = jnp.concatenate([budget.rtol * share, jnp.full(Z.shape[1:], budget.probe_rtol, r.dtype)])
+    rtol = jnp.concatenate(
+        [budget.run_rtol * share, jnp.full(Z.shape[1:], budget.probe_rtol, r.dtype)]
+    )
     run = lockstep_lanczos(
         whitened,
         jnp.concatenate([first, Z], axis=1),
@@ -145,13 +152,16 @@ def krylov_slopes(found: Krylov, P: LowRankPlusDiagonal | TiledCholesky, gradien
       up to truncation;
     - "pathwise": $z^\top B^{-1/2} E' B^{-1/2} z$, where $W^\top B^{-1/2} z$ has the law of
       $H^{-1} u$ for a draw u from $\mathcal N(0, H)$;
-    - "solves": $z^\top B^{-1} E' z$.
+    - "solves": $z^\top B^{-1} E' z$;
+    - "adjoint": none, the part of the weights alone.
 
     In the eigenvectors of B the entry (i, k) of E' is multiplied by the reciprocal of the
     logarithmic, the geometric and the harmonic mean of $\lambda_i$ and $\lambda_k$: their variances
     are ordered pathwise <= forward <= solves (geometric <= logarithmic <= arithmetic mean).
     """
     t, m = found.weights.shape[1], found.probes.shape[1]
+    if gradient == "adjoint":
+        return Slopes(found.weights, jnp.full((t,), 0.5, found.weights.dtype))
 
     def back(weights: Array) -> Array:
         return P.whiten_transpose(found.run.combine(weights)[:, t * weights.shape[2] :])

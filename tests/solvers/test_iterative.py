@@ -105,6 +105,38 @@ def test_frozen_gradient_is_that_of_the_value_along_a_line():
 
 
 @pytest.mark.slow
+def test_adjoint_gradient_is_that_of_a_quadrature_cut_short():
+    options = {"rank": 5, "num_probes": 3, "depth": 8, "rtol": 1e-12, "dtype": "float64"}
+    hard = gp.replace(MODEL, "noise.variance", 1e-3)
+    arrays, static = eqx.partition(hard, eqx.is_inexact_array)
+    x, unravel = jax.flatten_util.ravel_pytree(arrays)
+    direction = jnp.asarray(RNG.standard_normal(x.size))
+    wrong = []
+    for gradient in ("adjoint", "forward"):
+        solver = Iterative(gradient=gradient, **options)
+        P = precondition(covariance(hard, X), rank=5, key=KEY)
+        solver = eqx.tree_at(
+            lambda s: (s.preconditioner, s.steps), solver, (P, jnp.asarray(8)),
+            is_leaf=lambda leaf: leaf is None,
+        )  # fmt: skip
+
+        @jax.jit
+        def along(t, solver=solver):
+            def value(x):
+                model = eqx.combine(unravel(x), static)
+                return gp.log_evidence(model, X, Y, solver=solver, key=KEY).value
+
+            found, slope = jax.value_and_grad(value)(x + t * direction)
+            return found, slope @ direction
+
+        h = 1e-4
+        difference = float((along(h)[0] - along(-h)[0]) / (2 * h))
+        wrong.append(abs(float(along(0.0)[1]) / difference - 1))
+    assert wrong[0] < 1e-6
+    assert wrong[1] > 1e-4
+
+
+@pytest.mark.slow
 def test_no_jump_along_a_line():
     frozen = SOLVER.frozen(covariance(MODEL, X), Y, key=KEY)
 
