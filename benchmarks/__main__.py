@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.machine import ROOT, load_average
 from benchmarks.problems import PROBLEMS
 from benchmarks.registry import METHODS
-from benchmarks.suites import auto, dense, evidence, matvec, small, startup, train
+from benchmarks.suites import auto, dense, evidence, gradients, matvec, small, startup, train
 
 SUITES = {
     "small": small.run,
@@ -19,6 +19,7 @@ SUITES = {
     "startup": startup.run,
     "matvec": matvec.run,
     "auto": auto.run,
+    "gradients": gradients.run,
     "evidence": evidence.run,
     "train": train.run,
     "train-large": train.run_large,
