@@ -231,7 +231,10 @@ def make_predictor(
         asked = isinstance(estimator.solver, Iterative) or estimator.solver == "iterative"
         if isinstance(solver, Auto | Iterative) and not asked:
             size = {"kernels": count_kernels(model.kernel), "memory": solver.memory}
-            solver = choose(*full.X.shape, task="posterior", **size).solver
+            found = choose(*full.X.shape, task="posterior", **size)
+            # Exact where it fits, though single precision would be faster.
+            exact = any(o.name == "dense" and o.eligible for o in found.alternatives)
+            solver = Dense() if exact else Iterative(memory=solver.memory)
         if isinstance(solver, Dense):
             posterior = condition_fitted(model, pad_rows(*rows))
         else:

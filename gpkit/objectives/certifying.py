@@ -19,7 +19,7 @@ from gpkit.solvers.auto import Auto, expected, size_of
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import Dense
 from gpkit.solvers.iterative import Iterative
-from gpkit.solvers.preconditioning import default_rank
+from gpkit.solvers.preconditioning import FULL, default_rank, full_fits
 
 # The part of the target that the error bound may take before it is attended to first.
 _BOUND_SHARE = 0.3
@@ -52,8 +52,9 @@ def certify(
     A host loop: not traceable. Where dense is cheaper, and fits memory, it is the dense value.
     Else the iterative solver runs with fresh keys: first its tolerances, depth and precision are
     tightened until the error bound takes less than a third of the target; then probes are added,
-    those of all rounds of one rank pooled, or the rank of the preconditioner is doubled, whichever
-    is expected to end sooner.
+    those of all rounds of one rank pooled, or the preconditioner becomes stronger (a whole factor
+    in single precision where memory allows, else twice the rank), whichever is expected to end
+    sooner.
 
     The `status` of the estimate is `TARGET_MISSED` where the target can't be met, and its
     `message` says why; the value and its errors are still those that it states.
@@ -162,7 +163,8 @@ class _Loop:
             )
         stronger = self._stronger(pool.solver)
         if stronger is not None and self._seconds(stronger) < 0.5 * ahead:
-            self.largest = stronger.rank or 0
+            n = self.rows[1].shape[0]
+            self.largest = n if stronger.rank == FULL else int(stronger.rank or 0)
             return min(pool, self._pool(stronger), key=self._ahead), ""
         if needed > _MOST_PROBES:
             return pool, (
@@ -210,12 +212,16 @@ class _Loop:
         return found
 
     def _stronger(self, solver: Iterative) -> Iterative | None:
-        """Twice the rank, unless that was tried or the preconditioner is given."""
-        n = self.rows[1].shape[0]
-        rank = 2 * (solver.rank or default_rank(n))
-        if solver.preconditioner is not None or rank <= self.largest or rank > n // 4:
+        """A whole factor where it fits, else twice the rank; what was not tried yet."""
+        n, probes = self.rows[1].shape[0], min(solver.num_probes, 15)
+        if solver.preconditioner is not None or solver.rank == FULL or self.largest >= n:
             return None
-        return _with(solver, rank=rank, num_probes=min(solver.num_probes, 15))
+        if full_fits(n, solver.memory):
+            return _with(solver, rank=FULL, num_probes=probes)
+        rank = 2 * int(solver.rank or default_rank(n))
+        if rank <= self.largest or rank > n // 4:
+            return None
+        return _with(solver, rank=rank, num_probes=probes)
 
     def _ahead(self, pool: Pool) -> float:
         """Expected seconds to the target with this setting."""

@@ -15,6 +15,7 @@ from gpkit.results import Estimate
 from gpkit.solvers.base import AbstractFactor, AbstractSolver
 from gpkit.solvers.costs import (
     STORED_SHARE,
+    Costs,
     Run,
     Size,
     costs_of,
@@ -22,11 +23,13 @@ from gpkit.solvers.costs import (
     dense_seconds,
     iterative_bytes,
     iterative_seconds,
+    root_bytes,
+    root_seconds,
     tile_bytes,
 )
 from gpkit.solvers.dense import Dense
 from gpkit.solvers.iterative import Iterative
-from gpkit.solvers.preconditioning import default_rank
+from gpkit.solvers.preconditioning import FULL, default_rank
 
 Task = Literal["value", "gradient", "posterior"]
 MEMORY = "4GB"
@@ -34,6 +37,8 @@ MEMORY = "4GB"
 # Steps of a run depend on the noise and on the spectrum, which shapes do not tell: 10 to 20 are
 # seen where the noise is a tenth of the variance of y, 20 to 60 at a hundredth to a thousandth.
 _STEPS = 24
+# With a whole factor in single precision as preconditioner.
+_FULL_STEPS = 4
 # Arrays of n x n, and the share of the work of value and gradient, of a dense evaluation.
 _ARRAYS = {"value": 3, "gradient": 4, "posterior": 3}
 _SHARES = {"value": 1 / 3.6, "gradient": 1.0, "posterior": 1 / 3.6}
@@ -190,22 +195,37 @@ def expected(
         if task == "posterior":
             seconds += 1.2 * size.n**2 * _ROWS * costs.dense_flop[size.dtype]
         return Option("dense", seconds, needed, needed <= memory)
+    name, seconds, needed = _iterative(size, solver, costs, task)
+    return Option(name, seconds, needed, needed <= memory)
+
+
+def _iterative(size: Size, solver: Iterative, costs: Costs, task: Task) -> tuple[str, float, int]:
+    """Name, seconds and bytes of an iterative evaluation."""
     run = _run(size, solver, task)
     stored = tile_bytes(size.n, run.tile_dtype) <= STORED_SHARE * solver.memory
+    name = "stored" if stored else "recomputed"
+    if task == "posterior" and root_bytes(size.n) <= solver.memory:
+        return name, root_seconds(size, costs, columns=_ROWS), root_bytes(size.n)
     gradient = 1 + _VECTORS * run.probes if task == "gradient" else 0
     seconds = iterative_seconds(size, costs, run, stored=stored, gradient_columns=gradient)
     needed = iterative_bytes(size, run, stored=stored)
-    return Option("stored" if stored else "recomputed", seconds, needed, needed <= memory)
+    if solver.rank == FULL:
+        seconds += root_seconds(size, costs, columns=run.steps * run.probes)
+        needed += root_bytes(size.n)
+    return name, seconds, needed
 
 
 def _run(size: Size, solver: Iterative, task: Task) -> Run:
-    rank = min(size.n, default_rank(size.n) if solver.rank is None else solver.rank)
+    full = solver.rank == FULL
+    # The deflated columns are all that a whole factor has of low rank.
+    rank = 64 if full else default_rank(size.n) if solver.rank is None else int(solver.rank)
+    rank, steps = min(size.n, rank), _FULL_STEPS if full else _STEPS
     tiles = "float32" if "float32" in (size.dtype, solver.dtype) else "float64"
     if task == "posterior":
-        return Run(rank, _ROWS, _STEPS, 4, tiles)
+        return Run(rank, _ROWS, steps, 4, tiles)
     width = jnp.dtype(size.dtype).itemsize * size.n * (solver.num_probes + size.targets)
     depth = max(8, min(solver.depth, int((1 - STORED_SHARE) * solver.memory) // width))
-    return Run(rank, solver.num_probes, min(_STEPS, depth), depth, tiles)
+    return Run(rank, solver.num_probes, min(steps, depth), depth, tiles)
 
 
 def _reason(best: Option, others: tuple[Option, ...], limit: int) -> str:

@@ -129,6 +129,18 @@ def iterative_bytes(size: Size, run: Run, *, stored: bool) -> int:
     return bases + low_rank + (tile_bytes(size.n, run.tile_dtype) if stored else 0)
 
 
+def root_seconds(size: Size, costs: Costs, *, columns: int) -> float:
+    """Of a Cholesky factor in single precision, and of quadratic forms from it."""
+    n, flop = size.n, costs.dense_flop["float32"]
+    entries = 0.5 * n**2 * _dot(costs.store["float64"], size.kernels, size.d)
+    return costs.call + entries + (n**3 / 3 + n**2 * columns) * flop
+
+
+def root_bytes(n: int) -> int:
+    """Of that factor and of the matrix while it is made, beside stored tiles of the matrix."""
+    return 4 * tile_bytes(n, "float32")
+
+
 def tile_bytes(n: int, dtype: str) -> int:
     """What `gpkit.operators.stored_bytes` says, from n alone."""
     count = -(-n // _TILE)

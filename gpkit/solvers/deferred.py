@@ -8,7 +8,12 @@ import jax.numpy as jnp
 from gpkit._types import Array, Float, Int, Scalar
 from gpkit.operators.covariance import Covariance
 from gpkit.solvers.base import AbstractFactor
+from gpkit.solvers.costs import root_bytes
 from gpkit.solvers.iterative import Iterative
+from gpkit.solvers.iterative_factor import IterativeFactor
+
+# Of the root of the variances, relative to the variance of an observation.
+_TOLERABLE = 0.01
 
 
 @final
@@ -25,11 +30,21 @@ class DeferredFactor(AbstractFactor):
     key_data: Int[Array, " k"]
     status: Int[Array, ""]
 
-    def made(self) -> AbstractFactor:
-        """The factor that does the work."""
-        # It is kept on the host, where nothing can be indexed by what is traced.
+    def made(self) -> IterativeFactor:
+        """The factor that does the work: not under tracing.
+
+        It answers `quadratic` from a Cholesky factor in single precision where that fits the
+        memory of the solver and is in error by at most a hundredth of the variance of an
+        observation at the points where it is tried; by solves where not.
+        """
+        # What is kept stands on the host, where nothing can be indexed by what is traced.
         H, data = jax.tree.map(jnp.asarray, (self.H, self.key_data))
-        return self.solver.factorise(H, key=jax.random.wrap_key_data(data))
+        key = jax.random.wrap_key_data(data)
+        factor = self.solver.factorise(H, key=key)
+        if root_bytes(H.X.shape[0]) > self.solver.memory:
+            return factor
+        cached = factor.cached(key=key)
+        return cached if float(cached.root.error) <= _TOLERABLE else factor
 
     def solve(self, b: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         return self.made().solve(b)
