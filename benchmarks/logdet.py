@@ -42,6 +42,10 @@ QUICK = FULL | {
     "depths": [20, 50], "timed_depths": [20], "keys": 20, "truncated_keys": 5, "rival_keys": 2,
     "foreign_ranks": [0], "foreign_keys": 2,
 }  # fmt: skip
+# More keys where many rows of the whole suite are truncated; other inputs, hence independent.
+LOW_NOISE = FULL | {
+    "noises": [1e-5, 1e-6], "ranks": [100, 500], "keys": 100, "timed_depths": [], "seed": 12,
+}  # fmt: skip
 NOTES = {
     "kernel": "Matern-3/2, variance 1, inputs uniform on the unit square",
     "preconditioner": "pivoted Cholesky, lower bound 1; rank 0: lower bound = noise",
@@ -53,7 +57,8 @@ NOTES = {
 def main():
     options = _parse(sys.argv[1:])
     jax.config.update("jax_enable_x64", True)
-    settings = (QUICK if options.quick else FULL) | NOTES | {"threads": os.cpu_count()}
+    settings = QUICK if options.quick else LOW_NOISE if options.low_noise else FULL
+    settings = settings | NOTES | {"threads": os.cpu_count()}
     settings |= {"gpytorch": bool(options.rival_python), "cola": bool(options.cola_python)}
     document = store.new("logdet", settings) | {"versions": _versions()}
     if options.resume:
@@ -71,6 +76,9 @@ def main():
 def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.logdet", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one small matrix, few keys")
+    parser.add_argument(
+        "--low-noise", action="store_true", help="more keys at low noise, no seconds, no rivals"
+    )
     parser.add_argument("--out", type=Path, help="result file")
     parser.add_argument("--resume", action="store_true", help="keep the finished rows of --out")
     parser.add_argument(
@@ -84,7 +92,7 @@ def _parse(arguments):
     options = parser.parse_args(arguments)
     if options.out is None:
         folder = machine.ROOT / "results" if options.quick else machine.ROOT / "benchmarks/results"
-        options.out = folder / "logdet.json"
+        options.out = folder / ("logdet_low_noise.json" if options.low_noise else "logdet.json")
     return options
 
 

@@ -22,6 +22,8 @@ def render(document):
         head += ["slope less accurate (tenfold, beyond the reference)"]
         parts.append("Medians over rows of gpkit's adjoint over the rival's:\n")
         parts.append(table(head, ratios))
+        parts.append("The same by operator and algorithm, against matfree:\n")
+        parts.append(table(["operator", "algorithm", *head[1:]], _by_algorithm(document["jobs"])))
     return "\n".join(parts)
 
 
@@ -38,17 +40,32 @@ def _row(row):
 
 
 def _ratios(rows):
+    found = {rival: _pairs(rows, rival) for rival in ("matfree", "backprop")}
+    return [
+        [rival, len(pairs), *_medians(pairs), _worse(pairs)]
+        for rival, pairs in found.items()
+        if pairs
+    ]
+
+
+def _by_algorithm(rows):
+    groups = {}
+    for ours, theirs in _pairs(rows, "matfree"):
+        kind = ours["operator"].split()[0]
+        kind = kind if kind in ("dense", "kernel") else "sparse"
+        groups.setdefault((kind, ours["algorithm"]), []).append((ours, theirs))
+    return [[*key, len(pairs), *_medians(pairs), _worse(pairs)] for key, pairs in groups.items()]
+
+
+def _pairs(rows, rival):
+    """gpkit's rows beside the rival's."""
+
     def place(row):
         return tuple(row[key] for key in ("operator", "algorithm", "loss", "depth"))
 
     good = [row for row in rows if "failure" not in row]
     ours = {place(row): row for row in good if row["method"] == "gpkit"}
-    lines = []
-    for rival in ("matfree", "backprop"):
-        pairs = [(ours[place(r)], r) for r in good if r["method"] == rival and place(r) in ours]
-        if pairs:
-            lines.append([rival, len(pairs), *_medians(pairs), _worse(pairs)])
-    return lines
+    return [(ours[place(r)], r) for r in good if r["method"] == rival and place(r) in ours]
 
 
 def _medians(pairs):

@@ -40,6 +40,7 @@ def test_krylov_page_compares_row_by_row():
     ]
     page = krylov.render(document("krylov", rows))
     assert "| matfree | 1 | 0.50 | 0.50 | 0.50 | 1 |" in page
+    assert "| dense | lanczos full | 1 | 0.50 | 0.50 | 0.50 | 1 |" in page
     assert "ValueError: a / b" in page
     assert "| backprop | 1" not in page
 
