@@ -70,7 +70,8 @@ def _job(model, X, noise, *, quick):
             seconds.append(time.perf_counter() - clock)
             found.append(gradient)
         found = np.array(found[1:])
-        scale = np.abs(exact)
+        # Parameters without influence have an exact zero here: their rows become NaN.
+        scale = np.where(exact == 0, np.nan, np.abs(exact))
         rows[name] = {
             "keys": keys,
             "bias": (np.abs(found.mean(0) - exact) / scale).tolist(),
