@@ -57,7 +57,7 @@ class LargeTasks:
         """Values, standard errors and intervals of many keys at one setting."""
         data = load_problem(problem, data_dir, rows=rows)
         values = self._method.many_values(
-            data.X, data.y - theta["mean"], theta, settings, list(range(*keys))
+            data.X, data.y - theta["mean"], theta, settings, range(keys)
         )
         return {"values": values, "peak_bytes": peak_bytes()}
 

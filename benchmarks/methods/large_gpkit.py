@@ -5,25 +5,28 @@ Settings: ``solver`` are arguments of `gpkit.solvers.Iterative`, ``seed`` makes 
 
 import time
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
+import numpy as np
 
-jax.config.update("jax_enable_x64", True)
-
-import equinox as eqx  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-
-import gpkit as gp  # noqa: E402
-from benchmarks.methods.large_dense import model  # noqa: E402
-from gpkit.fitting import large  # noqa: E402
-from gpkit.params import val  # noqa: E402
+import gpkit as gp
+from benchmarks.methods.large_dense import model
+from gpkit.fitting import large
+from gpkit.params import val
 
 _ORDER = ["variance", "noise", "lengthscale"]
 
 
+def _double(*arrays):
+    """Arrays in float64: what the estimators compute in; the solver chooses that of its tiles."""
+    jax.config.update("jax_enable_x64", True)
+    return tuple(jnp.asarray(array) for array in arrays)
+
+
 def evidence_at(X, y, theta, settings):
     """Estimate and gradient at fixed parameters, zero mean; the number makes the key."""
-    X, y = jnp.asarray(X), jnp.asarray(y)
+    X, y = _double(X, y)
     solver = gp.solvers.Iterative(**settings["solver"])
     # The parameters are an input of the compiled program, as in a fit.
     logs = {k: jnp.log(jnp.asarray(theta[k])) for k in _ORDER}
@@ -47,7 +50,7 @@ def evidence_at(X, y, theta, settings):
 
 def many_values(X, y, theta, settings, numbers):
     """Estimates alone, of many keys, by one compiled program."""
-    X, y = jnp.asarray(X), jnp.asarray(y)
+    X, y = _double(X, y)
     solver = gp.solvers.Iterative(**settings["solver"])
     one = model({**theta, "mean": 0.0}, X.dtype)
     function = jax.jit(lambda X, y, key: gp.log_evidence(one, X, y, solver=solver, key=key))
@@ -111,7 +114,7 @@ class Trainer:
     """One call of `advance` is the whole fit, by the recipe that `gpkit.fit` takes itself."""
 
     def __init__(self, X, y, settings):
-        self._X, self._y = jnp.asarray(X), jnp.asarray(y)
+        self._X, self._y = _double(X, y)
         self._solver = gp.solvers.Iterative(**settings["solver"])
         self._key, self._steps = jax.random.key(settings["seed"]), settings.get("max_steps")
         d = X.shape[1]

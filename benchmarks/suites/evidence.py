@@ -20,7 +20,6 @@ MATCHED = {"rank": 490, "num_probes": 15, "depth": 96, "rtol": 1e-2}
 REPEATS = 3
 COVERAGE_ROWS = 1500
 KEYS = 336
-CHUNK = 56
 ENGINES = {
     "gpkit": Engine(
         "large_gpkit", "gpkit.log_evidence with gpkit.solvers.Iterative(), defaults",
@@ -129,16 +128,15 @@ def _coverage(document, dense, problems, options):
         reference = dense_value(dense, key["problem"], key["setting"], rows, options)
 
         def body(worker, row, reference=reference):
-            row["values"], row["dense"] = [], {"value": reference["value"]}
-            for begin in range(0, keys, CHUNK):
-                reply = worker.call(
-                    "coverage", problem=row["problem"], data_dir=options.data_dir, rows=rows,
-                    theta=reference["theta"], settings=row["settings"],
-                    keys=[begin, min(begin + CHUNK, keys)], timeout=options.timeout,
-                )  # fmt: skip
-                row["values"] += [
-                    [v["value"], v["stderr"], *v["interval"], v["status"]] for v in reply["values"]
-                ]
+            reply = worker.call(
+                "coverage", problem=row["problem"], data_dir=options.data_dir, rows=rows,
+                theta=reference["theta"], settings=row["settings"], keys=keys,
+                timeout=options.timeout,
+            )  # fmt: skip
+            row["dense"] = {"value": reference["value"]}
+            row["values"] = [
+                [v["value"], v["stderr"], *v["interval"], v["status"]] for v in reply["values"]
+            ]
 
         row = measure(key, ENGINES["gpkit"], options, body)
         add(document, row, options)
