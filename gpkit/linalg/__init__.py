@@ -40,6 +40,8 @@ from gpkit.linalg.pivoted import pivoted_cholesky as pivoted_cholesky
 from gpkit.linalg.pivoted import randomly_pivoted_cholesky as randomly_pivoted_cholesky
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal as LowRankPlusDiagonal
 from gpkit.linalg.preconditioners import low_rank_plus_diagonal as low_rank_plus_diagonal
+from gpkit.linalg.projections import Projections as Projections
+from gpkit.linalg.projections import alternating_projections as alternating_projections
 from gpkit.linalg.refinement import mixed_precision_cg as mixed_precision_cg
 from gpkit.linalg.sketched import Nystroem as Nystroem
 from gpkit.linalg.sketched import nystroem as nystroem
