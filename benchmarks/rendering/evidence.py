@@ -26,6 +26,7 @@ def render(document):
         "gradient. Times: GPyTorch stock over the row, "
         "by first and by further evaluations.\n"
     )
+    parts += ["## gpkit over GPyTorch stock\n", _summary(rows)]
     for problem in unique(rows, "problem"):
         parts += [f"## {problem}\n", _seconds([j for j in rows if j["problem"] == problem])]
     parts += ["## Gradient entries\n", _entry_text(), _entries(rows)]
@@ -88,6 +89,30 @@ def _rms(values):
 
 def _norm(values):
     return math.sqrt(sum(v * v for v in values))
+
+
+def _summary(rows):
+    """The least favourable setting of each problem in every respect."""
+    lines = []
+    for problem in unique(rows, "problem"):
+        found = {(j["setting"], j["engine"]): j for j in rows if j["problem"] == problem}
+        pairs = [
+            (ours, found[setting, STOCK])
+            for (setting, engine), ours in found.items()
+            if engine == "gpkit" and (setting, STOCK) in found
+        ]
+        if not pairs:
+            continue
+        first = [b["first_seconds"] / a["first_seconds"] for a, b in pairs]
+        then = [statistics.median(b["seconds"]) / statistics.median(a["seconds"]) for a, b in pairs]
+        errors = [gradient_error(a) / gradient_error(b) for a, b in pairs]
+        memory = [a["peak_bytes"] / b["peak_bytes"] for a, b in pairs if b["peak_bytes"]]
+        lines.append([
+            problem, len(pairs), number(min(first), 1), number(min(then), 1),
+            number(max(errors), 2), number(max(memory, default=None), 2),
+        ])  # fmt: skip
+    head = ["problem", "settings", "least times faster, first", "least times faster, then"]
+    return table([*head, "largest ratio of gradient errors", "largest part of its memory"], lines)
 
 
 def _seconds(jobs):

@@ -133,6 +133,8 @@ def test_evidence_page():
     assert line.split(" | ")[1:5] == ["2.00", "1.00", "15.0", "12.0"]
     assert "| noise 0.1 | 50 | 20 | 95.0 | a 19 |" in page
     assert "failed: x" in page
+    # Gradient errors 0.0707 against 0.2010 of the dense length.
+    assert "| a | 1 | 15.0 | 12.0 | 0.35 | 1.00 |" in page
     # Errors 0, 0, 0.35 against 0, 1, 0.1.
     assert "| 2 of 3 |" in page
 
