@@ -108,7 +108,8 @@ def evidence_document():
     ours = evidence_row("gpkit", 2.0, [1.0, 1.0, 4.0], [10.3, 9.6], [[3, 4, 0.3], [3, 4, -0.4]])
     ours["stderr"] = [0.5, 0.5]
     theirs = evidence_row("gpytorch-stock", 30.0, [12.0], [11.0], [[3.0, 5.0, 0.1]])
-    intervals = [[10.0, 1.0, 9.0, 11.0, 0]] * 19 + [[12.0, 1.0, 11.0, 13.0, 0]]
+    intervals = [[10.0, 1.0, 9.0, 11.0, 0]] * 18
+    intervals += [[12.0, 1.0, 11.0, 13.0, 0], [8.0, 1.0, 7.0, 9.0, 0]]
     held = {
         "problem": "a", "setting": "noise 0.1", "engine": "gpkit", "rows": 50, "status": "ok",
         "values": intervals, "dense": {"value": 10.0},
@@ -131,7 +132,7 @@ def test_evidence_page():
     page = evidence.render(evidence_document())
     line = next(x for x in page.splitlines() if x.startswith("| start, gpkit |"))
     assert line.split(" | ")[1:5] == ["2.00", "1.00", "15.0", "12.0"]
-    assert "| noise 0.1 | 50 | 20 | 95.0 | a 19 |" in page
+    assert "| noise 0.1 | 50 | 20 | 90.0 | a 18 |" in page
     assert "failed: x" in page
     # Gradient errors 0.0707 against 0.2010 of the dense length.
     assert "| a | 1 | 15.0 | 12.0 | 0.35 | 1.00 |" in page
@@ -170,6 +171,8 @@ def test_seconds_of_a_run_beside_others_are_steps_times_the_quiet_step():
     assert train.seconds(jobs[0], jobs) == (5.0 + 10 * 10.0, "~")
     assert train.seconds(jobs[2], jobs) == (40.0, "")
     assert train.seconds(jobs[0], jobs[:1]) == (999.0, "*")
+    assert [at for at, _ in train.curve_of(jobs[0], jobs)] == [55.0, 105.0]
+    assert [at for at, _ in train.curve_of(jobs[2], jobs)] == [5.0, 7.0, 40.0]
 
 
 def test_train_page_says_when_the_rival_is_reached():
