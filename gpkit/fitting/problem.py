@@ -71,7 +71,7 @@ def make_problem(model: GP, rows: Rows, solver: AbstractSolver, key: Array | Non
     traced = eqx.Partial(_traced, params=params, rest=rest, rows=rows, solver=solver, key=key)
 
     def model_at(x: np.ndarray) -> GP:
-        return eqx.combine(_unflatten(jnp.asarray(x, dtype), params), rest)
+        return eqx.combine(unflatten(jnp.asarray(x, dtype), params), rest)
 
     return Problem(padded.astype(np.float64), evaluate, traced, model_at)
 
@@ -135,7 +135,7 @@ def evaluate_in_stages(
 
 @eqx.filter_jit
 def _build(x: Array, params: PyTree, rest: PyTree, rows: Rows) -> _Parts:
-    model = eqx.combine(_unflatten(x, params), rest)
+    model = eqx.combine(unflatten(x, params), rest)
     H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
     residual = rows.y - prior_mean(model.mean, rows.X, rows.y.shape[1:])
     columns = residual.reshape(residual.shape[0], -1)
@@ -176,7 +176,7 @@ def _pull_back(
 def _objective(
     x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: AbstractSolver, key: Any
 ) -> tuple[Array, tuple[Array, Array]]:
-    model = eqx.combine(_unflatten(x, params), rest)
+    model = eqx.combine(unflatten(x, params), rest)
     estimate = log_evidence(
         model,
         rows.X,
@@ -197,6 +197,13 @@ def _traced(
     return -found.astype(x.dtype)
 
 
-def _unflatten(x: Array, params: PyTree) -> PyTree:
+def model_at(model: GP, x: Any) -> GP:
+    """The model with the trainable parameters of a flat vector, padded or not."""
+    params, rest = partition(model)
+    return eqx.combine(unflatten(jnp.asarray(x), params), rest)
+
+
+def unflatten(x: Array, params: PyTree) -> PyTree:
+    """The trainable leaves from a flat vector, padded or not."""
     flat, unravel = ravel_pytree(params)
     return unravel(x[: flat.size].astype(flat.dtype))

@@ -1,0 +1,149 @@
+"""The objective of many rows near one point: smooth, because what is random in it is frozen."""
+
+import itertools
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gpkit._types import Array, PyTree
+from gpkit.fitting.problem import Evaluation, Problem, model_at, unflatten
+from gpkit.linalg.preconditioners import LowRankPlusDiagonal
+from gpkit.means import prior_mean
+from gpkit.model import GP
+from gpkit.operators.covariance import covariance
+from gpkit.padding import Rows
+from gpkit.params import log_prior, partition
+from gpkit.results import Estimate, Status
+from gpkit.solvers.iterative import Iterative, Report
+from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, precondition
+
+# Share of the depth beyond which a run is a hard one.
+_MANY = 0.6
+# Cosine of step and change of gradient below which a pair tells nothing of the curvature.
+_CURVED = 1e-3
+
+
+class Segment:
+    """The objective near one point under frozen probes, in coordinates of unit curvature."""
+
+    def __init__(
+        self, model: GP, rows: Rows, solver: Iterative, key: Array, x: np.ndarray, metric: Any
+    ):
+        self._params, self._rest = partition(model)
+        self._rows, self._key, self._center, self._metric = rows, key, x, metric
+        P = _precondition(model_at(model, x), rows, solver.rank, key)
+        start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
+        self._solver = _hold(solver, P, jnp.asarray(solver.depth), start)
+        self._explored = False
+        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def at(self, z: np.ndarray) -> np.ndarray:
+        return self._center + self._metric @ z
+
+    def problem(self) -> Problem:
+        return Problem(np.zeros_like(self._center), self.evaluate, _not_traced, self._model)
+
+    def evaluate(self, z: np.ndarray) -> Evaluation:
+        x = jnp.asarray(self.at(z), self._rows.X.dtype)
+        value, gradient, estimate, report = _evaluate(
+            x, self._params, self._rest, self._rows, self._solver, self._key
+        )
+        if not self._explored and self._hard(report):
+            P = _strongest(self._model(z), self._rows, self._solver, self._key)
+            self._solver = _hold(self._solver, P, self._solver.steps, self._solver.start)
+            value, gradient, estimate, report = _evaluate(
+                x, self._params, self._rest, self._rows, self._solver, self._key
+            )
+        if not self._explored:
+            # The first evaluation finds how many steps are needed; all others take as many.
+            steps = report.num_steps + 1 + report.num_steps // 4
+            limit = jnp.minimum(steps, self._solver.depth)
+            P = self._solver.preconditioner
+            self._solver = _hold(self._solver, P, limit, report.weights)
+            self._explored = True
+        slope = -np.asarray(gradient, np.float64)
+        self._seen.append((self.at(z), slope))
+        bound = float(estimate.error_bound)
+        return Evaluation(-float(value), self._metric.T @ slope, int(estimate.status), bound)
+
+    def _hard(self, report: Report) -> bool:
+        """Whether low rank leaves so many steps that a whole factor is worth making."""
+        solver = self._solver
+        assert solver.preconditioner is not None
+        return (
+            isinstance(solver.preconditioner.matrix, LowRankPlusDiagonal)
+            and int(report.num_steps) > _MANY * solver.depth
+            and full_fits(self._rows.X.shape[0], solver.memory)
+        )
+
+    def learnt(self) -> np.ndarray:
+        """The metric after a BFGS update for every pair of successive evaluations.
+
+        Source: Nocedal and Wright 2006, equation 6.17.
+        """
+        inverse = self._metric @ self._metric.T
+        for (x0, g0), (x1, g1) in itertools.pairwise(self._seen):
+            s, y = x1 - x0, g1 - g0
+            curvature = float(s @ y)
+            if not curvature > _CURVED * np.linalg.norm(s) * np.linalg.norm(y):
+                continue
+            turn = np.eye(len(s)) - np.outer(s, y) / curvature
+            inverse = turn @ inverse @ turn.T + np.outer(s, s) / curvature
+        values, vectors = np.linalg.eigh(0.5 * (inverse + inverse.T))
+        return vectors * np.sqrt(np.maximum(values, 0.0))
+
+    def _model(self, z: np.ndarray) -> GP:
+        return eqx.combine(unflatten(self.at(z), self._params), self._rest)
+
+
+def _not_traced(x: Array) -> Array:
+    raise NotImplementedError("a segment is searched on the host")
+
+
+def _hold(solver: Iterative, P: Preconditioner | None, steps: Array, start: Array) -> Iterative:
+    where = lambda s: (s.preconditioner, s.steps, s.start)  # noqa: E731
+    return eqx.tree_at(where, solver, (P, steps, start), is_leaf=lambda leaf: leaf is None)
+
+
+def _strongest(model: GP, rows: Rows, solver: Iterative, key: Array) -> Preconditioner:
+    """A whole factor where it fits memory and exists in single precision, else low rank."""
+    if full_fits(rows.X.shape[0], solver.memory):
+        P = _precondition(model, rows, FULL, key)
+        if Status(int(P.status)).usable:
+            return P
+    return _precondition(model, rows, solver.rank, key)
+
+
+@eqx.filter_jit
+def _precondition(model: GP, rows: Rows, rank: int | str | None, key: Array) -> Preconditioner:
+    H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
+    return precondition(H, rank=rank, key=key)
+
+
+@eqx.filter_jit
+def _evaluate(
+    x: Array, params: PyTree, rest: PyTree, rows: Rows, solver: Iterative, key: Array
+) -> tuple[Array, Array, Estimate, Report]:
+    def objective(x: Array) -> tuple[Array, tuple[Estimate, Report]]:
+        model = eqx.combine(unflatten(x, params), rest)
+        H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
+        residual = rows.y - prior_mean(model.mean, rows.X, rows.y.shape[1:])
+        estimate, report = solver.log_density_reported(H, residual, key=key)
+        return estimate.value + log_prior(model).astype(x.dtype), (estimate, report)
+
+    (value, (estimate, report)), gradient = jax.value_and_grad(objective, has_aux=True)(x)
+    return value, gradient, estimate, report
+
+
+def final_evidence(model: GP, rows: Rows, solver: Iterative, key: Array) -> Estimate:
+    """The evidence anew: fresh probes, and the best preconditioner of this model that fits."""
+    params, rest = partition(model)
+    P = _strongest(model, rows, solver, key)
+    start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
+    held = _hold(solver, P, jnp.asarray(solver.depth), start)
+    x = ravel_pytree(params)[0].astype(rows.X.dtype)
+    return _evaluate(x, params, rest, rows, held, key)[2]

@@ -1,0 +1,90 @@
+"""Where a fit on many rows starts: dense fits on subsets, and their curvature as a metric."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gpkit._types import Array
+from gpkit.fitting.loop import Run, run
+from gpkit.fitting.problem import Problem, make_problem, model_at
+from gpkit.fitting.start import data_start
+from gpkit.model import GP
+from gpkit.padding import Rows, pad_rows
+from gpkit.params import map_parameters, partition, val
+from gpkit.results import Progress
+from gpkit.solvers.dense import Dense
+
+# Rows of the dense fits.
+_SUBSET, _LARGER = 1000, 3000
+# A few thousand rows can often be interpolated: a noise variance that a subset puts below this
+# share of the variance of y says nothing, and starts the full problem at its hardest.
+_SMALLEST_NOISE = 3e-3
+# Step of the differences of gradients.
+_DIFFERENCE = 1e-3
+
+
+def fit_subsets(
+    model: GP, rows: Rows, key: Array, max_steps: int, progress: Progress
+) -> tuple[GP, np.ndarray]:
+    """Parameters of a fit to a subset, and a root of the inverse of its curvature."""
+    seed = np.asarray(jax.random.key_data(key)).ravel().tolist()
+    rng = np.random.default_rng(seed)
+    keep = np.flatnonzero(np.asarray(rows.mask))
+    size = min(_SUBSET, len(keep))
+    order = rng.permutation(keep)
+    first = _some(rows, np.sort(order[:size]))
+    # A nat on a subset is a small part of what all rows say: no use in settling it to less.
+    options: dict[str, Any] = {"max_steps": min(40, max_steps), "tol": 1.0, "progress": progress}
+    problem = make_problem(model, first, Dense(), None)
+    # Scales are read off all rows: a column may be constant in a subset.
+    starts = [problem.start, make_problem(data_start(model, rows), first, Dense(), None).start]
+    best: Run | None = None
+    for i, start in enumerate(starts):
+        rival = np.inf if best is None else best.value
+        stage = f"subset of {size} rows, start {i + 1}"
+        found = run(problem, start, stage=stage, rival=rival, **options)
+        best = found if best is None or found.value < best.value else best
+    assert best is not None
+    count = ravel_pytree(partition(model)[0])[0].size
+    metric = _metric(problem, best.x, count, len(keep) / size)
+    larger = _some(rows, np.sort(order[-min(_LARGER, len(keep)) :]))
+    problem = make_problem(model, larger, Dense(), None)
+    again = run(problem, best.x, stage=f"subset of {min(_LARGER, len(keep))} rows", **options)
+    best = again if np.isfinite(again.value) else best
+    return _with_noise(model_at(model, best.x[:count]), rows), metric
+
+
+def _some(rows: Rows, chosen: np.ndarray) -> Rows:
+    known = None if rows.noise_variance is None else np.asarray(rows.noise_variance)[chosen]
+    return pad_rows(np.asarray(rows.X)[chosen], np.asarray(rows.y)[chosen], known)
+
+
+def _metric(problem: Problem, x: np.ndarray, count: int, growth: float) -> np.ndarray:
+    """C with C C' the inverse of the curvature at x times `growth`: steps are then of size one.
+
+    The curvature by differences of gradients; directions in which all rows would say less than
+    one nat are taken as if they said one.
+    """
+    columns = []
+    for j in range(count):
+        shift = np.zeros_like(x)
+        shift[j] = _DIFFERENCE
+        up, down = problem.evaluate(x + shift), problem.evaluate(x - shift)
+        columns.append((up.gradient - down.gradient)[:count] / (2 * _DIFFERENCE))
+    curvature = np.nan_to_num(np.array(columns))
+    values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
+    return vectors / np.sqrt(np.maximum(growth * np.abs(values), 1.0))
+
+
+def _with_noise(model: GP, rows: Rows) -> GP:
+    y = np.asarray(rows.y)[np.asarray(rows.mask)]
+    least = _SMALLEST_NOISE * float(np.mean((y - y.mean(axis=0)) ** 2))
+
+    def raised(path: str, parameter: Any) -> Any:
+        if not path.startswith("noise."):
+            return parameter
+        return parameter.at(np.maximum(np.asarray(val(parameter)), least))
+
+    return map_parameters(raised, model)
