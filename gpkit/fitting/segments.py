@@ -97,14 +97,16 @@ class Segment:
         return vectors * np.sqrt(np.maximum(values, 0.0))
 
     def _model(self, z: np.ndarray) -> GP:
-        return eqx.combine(unflatten(self.at(z), self._params), self._rest)
+        return eqx.combine(unflatten(jnp.asarray(self.at(z)), self._params), self._rest)
 
 
 def _not_traced(x: Array) -> Array:
     raise NotImplementedError("a segment is searched on the host")
 
 
-def _hold(solver: Iterative, P: Preconditioner | None, steps: Array, start: Array) -> Iterative:
+def _hold(
+    solver: Iterative, P: Preconditioner | None, steps: Array | None, start: Array | None
+) -> Iterative:
     where = lambda s: (s.preconditioner, s.steps, s.start)  # noqa: E731
     return eqx.tree_at(where, solver, (P, steps, start), is_leaf=lambda leaf: leaf is None)
 

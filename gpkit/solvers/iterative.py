@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, PyTree
 from gpkit.linalg.implicit import first_order_only, with_stored_gradient
-from gpkit.operators.base import AbstractKernelOperator
 from gpkit.operators.covariance import Covariance
 from gpkit.operators.memory import parse_memory
 from gpkit.operators.recomputed import KernelOperator
@@ -20,6 +19,8 @@ from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.iterative_factor import IterativeFactor
 from gpkit.solvers.krylov_density import Budget, Krylov, krylov, krylov_slopes
 from gpkit.solvers.preconditioning import FULL, Preconditioner, deflation, precondition
+
+Operator = KernelOperator | StoredOperator
 
 _GRADIENTS = ("forward", "pathwise", "solves", "adjoint")
 _MEMORY = "4GB"
@@ -155,7 +156,13 @@ class Iterative(AbstractSolver):
         P = self._preconditioner(H, pivots)
         operator = self.operator(H, P)
         return IterativeFactor(
-            H, operator, P, worst(H.status, P.status), _needed(key), self.rtol, self.max_steps
+            H=H,
+            operator=operator,
+            preconditioner=P,
+            status=worst(H.status, P.status),
+            key=_needed(key),
+            rtol=self.rtol,
+            max_steps=self.max_steps,
         )
 
     def frozen(self, H: Covariance, residual: Float[Array, "n ..."], *, key: Array) -> "Iterative":
@@ -172,7 +179,7 @@ class Iterative(AbstractSolver):
             where, self, (P, steps, found.weights), is_leaf=lambda leaf: leaf is None
         )
 
-    def operator(self, H: Covariance, P: Preconditioner) -> AbstractKernelOperator:
+    def operator(self, H: Covariance, P: Preconditioner) -> Operator:
         """How the kernel's part of H is multiplied: stored tiles where memory allows."""
         recomputed = H.operator(dtype=self._tile_dtype(H))
         room = (1 - _BASES) * self.memory
@@ -251,7 +258,7 @@ def _pull_back(H: Covariance, S: Array, c: Array, memory: int) -> PyTree:
     return eqx.filter(H, eqx.is_inexact_array)
 
 
-def _error_bound(H: Covariance, found: Krylov, operator: AbstractKernelOperator) -> Array:
+def _error_bound(H: Covariance, found: Krylov, operator: Operator) -> Array:
     r"""What is not sampling, in nats: solve residual, truncated quadrature, rounding of tiles.
 
     The quadratic form lacks at most $|r - H\alpha|^2 / \sigma^2$. Rounding changes the entries R of
@@ -272,7 +279,7 @@ def _error_bound(H: Covariance, found: Krylov, operator: AbstractKernelOperator)
     return 0.5 * (solve + t * truncation + rounding) + summing
 
 
-def _rounded(H: Covariance, operator: AbstractKernelOperator) -> tuple[Array, Array]:
+def _rounded(H: Covariance, operator: Operator) -> tuple[Array, Array]:
     """Largest entry and Frobenius norm of the rounding errors of the tiles, as they are seen."""
     n, diagonal = H.X.shape[0], H.kernel_diagonal()
     wide = jnp.finfo(diagonal.dtype).eps * jnp.max(diagonal)
@@ -281,7 +288,9 @@ def _rounded(H: Covariance, operator: AbstractKernelOperator) -> tuple[Array, Ar
         return error, n * error
     # Evaluated in wide precision and rounded once: half a unit of each entry.
     unit = 0.5 * jnp.finfo(operator.tiles.dtype).eps
-    left = diagonal - jnp.sum(operator.deflation**2, axis=1)
+    left = diagonal
+    if operator.deflation is not None:
+        left = left - jnp.sum(operator.deflation**2, axis=1)
     square = 2 * jnp.sum(operator.tiles**2, dtype=diagonal.dtype)
     return unit * jnp.max(left) + wide, unit * jnp.sqrt(square) + math.sqrt(n) * wide
 
