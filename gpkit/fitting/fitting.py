@@ -134,9 +134,8 @@ def fit(
         rows = Rows(X, y, known, jnp.ones(X.shape[:1], bool))
     problem = make_problem(model, rows, solver, key)
     if optimizer is None or num_parameters(model) == 0:
-        found = _as_given(model, problem)
-        if isinstance(solver, Iterative):
-            found = found._replace(evidence=_evidence(model, rows, solver, key))
+        iterative = isinstance(solver, Iterative)
+        found = _estimated(model, rows, solver, key) if iterative else _as_given(model, problem)
         return found._replace(choice=choice)
     if isinstance(solver, Iterative) and isinstance(optimizer, str):
         steps = {"max_steps": max_steps, "tol": tol, "progress": progress}
@@ -190,9 +189,18 @@ def _on_all_rows(model: GP, rows: Rows, solver: Iterative, key: Any, steps: Any)
     )
 
 
+def _estimated(model: GP, rows: Rows, solver: Iterative, key: Any) -> FitResult:
+    """The model as given, with its evidence; no gradient is taken."""
+    found = _evidence(model, rows, solver, key)
+    value, prior = float(found.value), _log_prior_of(model)
+    only = History(np.array([-value - prior]), np.array([np.nan]), np.array([1]), np.zeros(1))
+    status = Status(int(found.status)) if np.isfinite(value) else Status.NON_FINITE
+    bound = float(found.error_bound)
+    return FitResult(model, value + prior, prior, bound, status, only, (), found)
+
+
 @eqx.filter_jit
 def _evidence(model: GP, rows: Rows, solver: Iterative, key: Array) -> Estimate:
-    # The probes of the objective: the same value, with what it may be off by.
     return log_evidence(
         model, rows.X, rows.y, solver=solver, noise_variance=rows.noise_variance,
         mask=rows.mask, key=key,
