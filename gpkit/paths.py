@@ -24,14 +24,16 @@ from gpkit.means import AbstractMean, prior_mean
 from gpkit.operators.recomputed import KernelOperator
 from gpkit.posterior import Posterior
 from gpkit.results import Status, worst
+from gpkit.solvers.base import AbstractFactor
+from gpkit.solvers.iterative_factor import IterativeFactor
 
 
 @final
 class Paths(eqx.Module):
     """Functions drawn from a posterior; made by `pathwise`.
 
-    The same functions at every call: values at other points belong to them. `status` is that
-    of the factorisation, `NON_FINITE` where the weights are not finite.
+    The same functions at every call: values at other points belong to them. `status` is the
+    worst of the factorisation and of the solves behind the samples.
     """
 
     mean: AbstractMean
@@ -85,11 +87,21 @@ def pathwise(
     kernel, X = posterior.model.kernel, posterior.X
     prior = prior_sample(kernel, X, num_samples=paths, num_features=num_features, key=own)
     right = _right_hand_sides(posterior, prior, num_samples, noise)
-    weights = posterior.factor.solve(right)
-    finite = jnp.where(jnp.all(jnp.isfinite(weights)), Status.SUCCESS, Status.NON_FINITE)
-    status = worst(posterior.status, finite)
+    weights, solved = _solve(posterior.factor, right)
+    status = worst(posterior.status, solved)
     operator = KernelOperator(kernel, X)
     return Paths(posterior.model.mean, prior, operator, weights, outputs, status)
+
+
+@eqx.filter_jit
+def _solve(factor: AbstractFactor, right: Array) -> tuple[Array, Array]:
+    """The solution and the worst status of its columns."""
+    if isinstance(factor, IterativeFactor):
+        found = factor.solve_reported(right)
+        return found.solution, worst(found.status)
+    weights = factor.solve(right)
+    finite = jnp.all(jnp.isfinite(weights))
+    return weights, jnp.where(finite, Status.SUCCESS, Status.NON_FINITE).astype(jnp.int32)
 
 
 @eqx.filter_jit

@@ -80,6 +80,19 @@ def test_several_targets_have_their_own_functions():
     assert abs(float(correlation)) < 4 / SAMPLES**0.5
 
 
+def test_iterative_factors_give_the_same_paths():
+    options = {"num_samples": 3, "key": jax.random.key(0)}
+    solver = gp.solvers.Iterative(rank=8, dtype="float64", rtol=1e-10)
+    post = gp.condition(EXACT, X, Y[:, 0], solver=solver, key=jax.random.key(1))
+    found = gp.pathwise(post, **options)
+    expected = gp.pathwise(gp.condition(EXACT, X, Y[:, 0]), **options)
+    np.testing.assert_allclose(found(X_NEW), expected(X_NEW), rtol=1e-7, atol=1e-7)
+    assert int(found.status) == Status.SUCCESS
+    short = gp.solvers.Iterative(rank=1, max_steps=1, rtol=1e-10)
+    post = gp.condition(EXACT, X, Y[:, 0], solver=short, key=jax.random.key(1))
+    assert int(gp.pathwise(post, **options).status) >= Status.MAX_STEPS
+
+
 def test_paths_are_functions():
     post = gp.condition(MODEL, X, Y[:, 0])
     paths = gp.pathwise(post, num_samples=3, num_features=16, key=jax.random.key(0))
