@@ -5,7 +5,6 @@ Settings: ``solver`` are arguments of `gpkit.solvers.Iterative`, ``seed`` makes 
 
 import time
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 import gpkit as gp
 from benchmarks.methods.large_dense import model
 from gpkit.fitting import large
+from gpkit.fitting.segments import Segment
 from gpkit.params import val
 
 _ORDER = ["variance", "noise", "lengthscale"]
@@ -68,35 +68,39 @@ def _plain(estimate):
 class Watch:
     """Keeps the parameters of every evaluation on all rows of a fit, with the time before it.
 
-    A fit tells its progress, not its parameters: the function that it evaluates is replaced for
-    as long as the context lasts.
+    A fit tells its progress, not its parameters: as long as the context lasts, its segments tell
+    what they are asked.
     """
 
     def __init__(self):
-        self._began, self._seen, self._function = time.perf_counter(), [], None
+        self._began, self._seen = time.perf_counter(), []
 
     def __enter__(self):
-        self._function = large._evaluate
-
-        def evaluate(x, params, rest, *others):
-            at = time.perf_counter() - self._began
-            found = self._function(x, params, rest, *others)
-            self._seen.append((at, np.array(x), params, rest, float(found[0])))
-            return found
-
-        large._evaluate = evaluate
+        large.Segment = self._watched
         return self
 
     def __exit__(self, *_):
-        large._evaluate = self._function
+        large.Segment = Segment
+
+    def _watched(self, *arguments):
+        segment = Segment(*arguments)
+        evaluate, model_at = segment.evaluate, segment.problem().model_at
+
+        def kept(z):
+            at = time.perf_counter() - self._began
+            found = evaluate(z)
+            self._seen.append((at, -found.value, parameters(model_at(z))))
+            return found
+
+        segment.evaluate = kept
+        return segment
 
     def points(self):
         """Seconds, value and parameters of every evaluation in turn."""
         return [
-            {"step": i + 1, "seconds": seconds, "value": value,
-             "parameters": parameters(eqx.combine(large._unravel(x, params), rest))}
-            for i, (seconds, x, params, rest, value) in enumerate(self._seen)
-        ]  # fmt: skip
+            {"step": i + 1, "seconds": seconds, "value": value, "parameters": theta}
+            for i, (seconds, value, theta) in enumerate(self._seen)
+        ]
 
 
 def parameters(fitted):
@@ -130,8 +134,7 @@ class Trainer:
             )
         self._model = found.model
         last = {"seconds": time.perf_counter() - began, "parameters": parameters(found.model)}
-        # The last evaluation is that of the evidence which the fit reports.
-        points = watch.points()[:-1]
+        points = watch.points()
         last |= {"step": len(points), "value": float(found.log_density), "final": True}
         return {"done": True, "points": [*points, last], "fit_status": found.status.name}
 
