@@ -53,6 +53,7 @@ def test_moments_are_those_of_the_posterior(how):
     assert deviations(draws, post) < 4.5
 
 
+@pytest.mark.slow
 def test_covariance_over_the_draw_of_the_features():
     # A sample of its own features each: their errors average out with those of the samples.
     post = gp.condition(MODEL, X, Y[:, 0])
@@ -69,6 +70,7 @@ def test_many_features_come_close_to_the_posterior():
     assert deviations(paths(X_NEW), post, slack=0.02) < 4.5
 
 
+@pytest.mark.slow
 def test_several_targets_have_their_own_functions():
     post = gp.condition(EXACT, X, Y)
     draws = gp.pathwise(post, num_samples=SAMPLES, key=jax.random.key(2))(X_NEW)

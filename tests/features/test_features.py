@@ -14,7 +14,7 @@ X = jnp.asarray(points())
 CASES = {case.name: case for case in KERNELS if case.name != "function"}
 EXACT = ("linear", "linear_origin", "constant")
 # One of each way to draw; the others run when all tests do.
-FAST = ("matern32", "hamming", "change_point")
+FAST = ("matern32",)
 REPEATS = 256
 
 

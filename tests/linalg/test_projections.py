@@ -53,6 +53,7 @@ def test_a_coarse_subspace_saves_passes():
     assert int(found.num_passes) < 0.3 * int(plain.num_passes)
 
 
+@pytest.mark.slow
 def test_a_warm_start_saves_passes(plain):
     found = solve(x0=jnp.asarray(TRUTH + 1e-7 * RNG.normal(size=(N, K))))
     np.testing.assert_allclose(found.solution, TRUTH, rtol=1e-6, atol=1e-6)
@@ -60,11 +61,13 @@ def test_a_warm_start_saves_passes(plain):
     assert int(solve(x0=jnp.asarray(TRUTH)).num_passes) == 2
 
 
+@pytest.mark.slow
 def test_one_block_is_a_direct_solve():
     found = solve(block_size=N, rtol=1e-10)
     np.testing.assert_allclose(found.solution, TRUTH, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_energy_norm_of_the_error_falls():
     def energy(epochs):
         error = solve(max_epochs=epochs, rtol=1e-14).solution - TRUTH
@@ -86,6 +89,7 @@ def test_what_did_not_converge_says_so(plain):
     np.testing.assert_array_equal(zero.solution[:, 1], 0)
 
 
+@pytest.mark.slow
 def test_failures_have_names():
     indefinite = solve(matrix=A - 2 * jnp.eye(N))
     np.testing.assert_array_equal(indefinite.status, Status.NOT_POSITIVE_DEFINITE)

@@ -34,6 +34,7 @@ def test_estimate_is_that_of_the_dense_solver_within_its_error():
     assert float(found(Y[:, 0], key=1).value) != float(estimate.value)
 
 
+@pytest.mark.slow
 def test_targets_add_up():
     both, one = found(Y), [found(Y[:, j]) for j in range(2)]
     np.testing.assert_allclose(both.value, sum(e.value for e in one), rtol=1e-6)
