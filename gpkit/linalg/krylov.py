@@ -147,7 +147,12 @@ def rows_gradient(
 
 
 def backwards(
-    apply: Callable, operands: PyTree, size: int, step: Callable, start: PyTree, pairs: Callable
+    apply: Callable,
+    operands: PyTree,
+    size: tuple[int, ...],
+    step: Callable,
+    start: PyTree,
+    pairs: Callable,
 ) -> tuple[PyTree, PyTree]:
     """Runs ``step(state, k) -> (state, multipliers)`` from k = K - 1 down to 0; `size` is (K, n).
 
