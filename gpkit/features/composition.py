@@ -2,7 +2,7 @@
 
 import itertools
 from functools import reduce
-from operator import mul
+from operator import add, mul
 from typing import Any, final
 
 import equinox as eqx
@@ -66,7 +66,7 @@ def _(kernel: Product, X, count, key):
 def _(kernel: Product, drawn, X):
     parts = [polar(k, own, X) for k, own in zip(kernel.factors, drawn, strict=True)]
     phases = [phase for _, phase in parts if phase is not None]
-    return reduce(mul, (a for a, _ in parts)), sum(phases) if phases else None
+    return reduce(mul, (a for a, _ in parts)), reduce(add, phases) if phases else None
 
 
 @exact_count.register

@@ -13,6 +13,7 @@ kernels have an amplitude and no phase. Sums are written out by `terms`.
 A kernel of your own joins by methods of `draw` and `polar`: see the registered ones.
 """
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -44,7 +45,7 @@ def polar(kernel: AbstractKernel, drawn: PyTree, X: Inputs) -> Polar:
 
 
 @singledispatch
-def terms(kernel: AbstractKernel) -> list[AbstractKernel]:
+def terms(kernel: AbstractKernel) -> Sequence[AbstractKernel]:
     """Kernels that add up to this one, no sum in any of them."""
     return [kernel]
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Scalar
+from gpkit.operators.recomputed import KernelOperator
 from gpkit.operators.stored import StoredOperator
 from gpkit.posterior import Posterior
 from gpkit.results import Estimate, worst
@@ -73,7 +74,7 @@ def _error_bound(
     solved = jnp.linalg.norm(slope) * jnp.max(solves.residual_norm)
     solved = solved + jnp.linalg.norm(weights / a[:, None]) * jnp.linalg.norm(residual)
     operator = factor.operator
-    tiles = operator.tiles if isinstance(operator, StoredOperator) else operator.tile_dtype
-    delta = jnp.finfo(tiles.dtype if isinstance(tiles, jax.Array) else tiles).eps
-    delta = delta * jnp.max(H.kernel_diagonal())
+    recomputed = operator.operator if isinstance(operator, StoredOperator) else operator
+    tiles = recomputed.tile_dtype if isinstance(recomputed, KernelOperator) else H.X.dtype
+    delta = jnp.finfo(tiles).eps * jnp.max(H.kernel_diagonal())
     return (solved + delta * jnp.sum(slope * a)) / smallest
