@@ -248,9 +248,11 @@ def make_predictor(
 def _deferred(model: GP, X: Any, y: Any, known: Any, solver: AbstractSolver, key: Any) -> Posterior:
     """A posterior whose factor is small to keep, where the solver's own would not be."""
     found = condition(model, X, y, solver=solver, noise_variance=known, key=key)
-    if not isinstance(found.factor, IterativeFactor):
+    if not isinstance(found.factor, IterativeFactor) or not isinstance(solver, Iterative):
         return found
-    factor = DeferredFactor(found.factor.H, solver, jax.random.key_data(key), found.status)
+    factor = DeferredFactor(
+        H=found.factor.H, solver=solver, key_data=jax.random.key_data(key), status=found.status
+    )
     return eqx.tree_at(lambda p: p.factor, found, factor)
 
 

@@ -156,11 +156,11 @@ class GPSelector(AbstractGPEstimator):
         keep = subset(dataset.n, screen.rows, seed)
         announce(self, screen, progress, seconds=screen.seconds)
         self.comparison_ = self._compare(work, models, keep, screen.reasons, checkpoint, progress)
-        self.screening_ = None
+        self.screening_, plan = None, screen
         if final is not None and self.comparison_.status != Status.INTERRUPTED:
-            self.screening_ = self.comparison_
+            self.screening_, plan = self.comparison_, final
             self.comparison_ = self._refine(work, final, progress)
-        self._store(work, screen if self.screening_ is None else final)
+        self._store(work, plan)
         return self
 
     def _plans(self, work: Work, models: dict[str, GP]) -> tuple[Plan, Plan | None]:

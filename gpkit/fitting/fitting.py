@@ -158,10 +158,9 @@ def _chosen(
 ) -> tuple[AbstractSolver, Choice | None]:
     if not isinstance(solver, Auto):
         return solver, None
-    choice = choose(
-        *X.shape, X.dtype, kernels=count_kernels(model.kernel),
-        targets=max(1, y.size // len(y)), memory=solver.memory,
-    )  # fmt: skip
+    n, d = X.shape
+    kernels, targets = count_kernels(model.kernel), max(1, y.size // n)
+    choice = choose(n, d, X.dtype, kernels=kernels, targets=targets, memory=solver.memory)
     return choice.solver, choice
 
 

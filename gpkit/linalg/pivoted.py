@@ -37,7 +37,11 @@ class PartialCholesky(NamedTuple):
 
 
 def pivoted_cholesky(
-    columns: Columns, diagonal: Float[Array, " n"], *, rank: int, rtol: float | None = None
+    columns: Columns,
+    diagonal: Float[Array, " n"],
+    *,
+    rank: int,
+    rtol: float | Float[Array, ""] | None = None,
 ) -> PartialCholesky:
     """Partial Cholesky factorisation with the largest residual diagonal as next pivot.
 
@@ -88,7 +92,7 @@ def randomly_pivoted_cholesky(
     rank: int,
     key: PRNGKeyArray,
     block_size: int = 64,
-    rtol: float | None = None,
+    rtol: float | Float[Array, ""] | None = None,
 ) -> PartialCholesky:
     """Partial Cholesky factorisation with pivots drawn in proportion to the residual diagonal.
 
@@ -212,7 +216,11 @@ def _thin(h: Float[Array, "b b"], key: PRNGKeyArray) -> tuple[Float[Array, "b b"
 
 
 def _prepare(
-    columns: Columns, diagonal: Array, rank: int, rtol: float | None, num_indices: int
+    columns: Columns,
+    diagonal: Array,
+    rank: int,
+    rtol: float | Float[Array, ""] | None,
+    num_indices: int,
 ) -> tuple[Columns, Array, Array]:
     diagonal = jax.lax.stop_gradient(jnp.asarray(diagonal))
     n = diagonal.shape[0]

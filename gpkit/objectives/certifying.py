@@ -141,7 +141,7 @@ class _Loop:
         pool = self._pool(solver)
         try:
             pool, reason = self._tightened(pool)
-            while not reason and not pool.met(self.target):
+            while pool is not None and not reason and not pool.met(self.target):
                 pool, reason = self._next(pool)
         except KeyboardInterrupt:
             reason = "interrupted: the rounds so far"

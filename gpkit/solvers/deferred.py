@@ -44,7 +44,8 @@ class DeferredFactor(AbstractFactor):
         if root_bytes(H.X.shape[0]) > self.solver.memory:
             return factor
         cached = factor.cached(key=key)
-        return cached if float(cached.root.error) <= _TOLERABLE else factor
+        good = cached.root is not None and float(cached.root.error) <= _TOLERABLE
+        return cached if good else factor
 
     def solve(self, b: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         return self.made().solve(b)
