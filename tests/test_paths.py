@@ -82,6 +82,7 @@ def test_several_targets_have_their_own_functions():
     assert abs(float(correlation)) < 4 / SAMPLES**0.5
 
 
+@pytest.mark.slow
 def test_iterative_factors_give_the_same_paths():
     options = {"num_samples": 3, "key": jax.random.key(0)}
     solver = gp.solvers.Iterative(rank=8, dtype="float64", rtol=1e-10)

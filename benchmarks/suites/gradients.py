@@ -20,7 +20,7 @@ ESTIMATORS = ("forward", "pathwise", "solves", "adjoint")
 NOISES = (1e-1, 1e-2, 1e-3, 1e-4)
 N, KEYS, PROBES, DEPTH = 2000, 20, 10, 64
 # The adjoint runs all its steps: few keys are enough for what it costs.
-ADJOINT_KEYS, ADJOINT_DEPTH = 6, 32
+ADJOINT_KEYS, ADJOINT_DEPTH = 4, 24
 
 
 def run(options):

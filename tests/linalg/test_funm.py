@@ -190,9 +190,9 @@ def test_pytrees_and_a_function_closed_over_a_variable():
     np.testing.assert_allclose(jax.jit(jax.grad(loss))(0.7), want, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("function", "bound"), [(funm_lanczos, 1.4), (funm_arnoldi, 2.4)])
+@pytest.mark.parametrize(("function", "bound"), [(funm_lanczos, 1.7), (funm_arnoldi, 2.7)])
 def test_gradient_memory_in_units_of_the_basis(function, bound):
-    """No cotangent of the basis is built."""
+    """No cotangent of the basis is built: one basis, two of Arnoldi, and a block of products."""
     n, depth = 5000, 50
 
     def loss(d, v):

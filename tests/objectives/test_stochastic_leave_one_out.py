@@ -41,6 +41,7 @@ def test_targets_add_up():
     np.testing.assert_allclose(both.samples, sum(e.samples for e in one), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_rows_outside_of_the_mask_do_not_count():
     mask = np.arange(N) < N - 20
     y = np.where(mask, Y[:, 0], 1e3)
@@ -50,6 +51,7 @@ def test_rows_outside_of_the_mask_do_not_count():
     assert float(estimate.error_bound) < 0.01 * N
 
 
+@pytest.mark.slow
 def test_loose_solves_are_in_the_error_bound():
     loose = gp.solvers.Iterative(rank=2, max_steps=3, depth=8, dtype="float64")
     estimate = found(Y[:, 0], solver=loose)

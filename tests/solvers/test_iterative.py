@@ -229,6 +229,7 @@ def test_truncation_is_in_the_bound_not_hidden(dense):
     assert low < exact < high
 
 
+@pytest.mark.slow
 def test_a_solve_that_fails_says_so():
     stuck = Iterative(rank=5, num_probes=2, depth=8, rtol=1e-10, max_steps=2)
     hard = gp.replace(MODEL, "noise.variance", 1e-6)
@@ -272,6 +273,7 @@ def test_posterior_agrees_with_the_dense_one():
     np.testing.assert_allclose(b.variance, a.variance, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_same_key_same_number_other_key_another():
     one, two = (gp.log_evidence(MODEL, X, Y, solver=SOLVER, key=k) for k in (KEY, KEY))
     other = gp.log_evidence(MODEL, X, Y, solver=SOLVER, key=jax.random.key(6))

@@ -53,6 +53,7 @@ def test_a_covariance_beyond_single_precision_says_so():
     assert hard.cached(key=KEY).status != Status.SUCCESS
 
 
+@pytest.mark.slow
 def test_a_full_preconditioner_leaves_few_steps_and_the_same_evidence():
     hard = gp.replace(MODEL, "noise.variance", 1e-3)
     full = Iterative(rank="full", num_probes=10, probe_rtol=1e-6)
