@@ -1,6 +1,7 @@
 """The objective of many rows near one point: smooth, because what is random in it is frozen."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -23,6 +24,8 @@ from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, preco
 
 # Share of the depth beyond which a run is a hard one.
 _MANY = 0.6
+# Steps that a solve may take where a line search tries parameters far away.
+_TRIAL_STEPS = 150
 # Cosine of step and change of gradient below which a pair tells nothing of the curvature.
 _CURVED = 1e-3
 
@@ -37,7 +40,8 @@ class Segment:
         self._rows, self._key, self._center, self._metric = rows, key, x, metric
         P = _precondition(model_at(model, x), rows, solver.rank, key)
         start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
-        self._solver = _hold(solver, P, jnp.asarray(solver.depth), start)
+        bounded = replace(solver, max_steps=min(solver.max_steps, _TRIAL_STEPS))
+        self._solver = _hold(bounded, P, jnp.asarray(solver.depth), start)
         self._explored = False
         self._seen: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -65,6 +69,9 @@ class Segment:
             P = self._solver.preconditioner
             self._solver = _hold(self._solver, P, limit, report.weights)
             self._explored = True
+        elif Status(int(estimate.status)) >= Status.MAX_STEPS:
+            # A trial whose weights were not found would look better than it is.
+            value = -jnp.inf
         slope = -np.asarray(gradient, np.float64)
         self._seen.append((self.at(z), slope))
         bound = float(estimate.error_bound)
