@@ -93,7 +93,7 @@ def choose(
 
     Those of a dense posterior count for a quarter: it is exact, and serves for everything after.
 
-    A pure function of sizes and of a table of measured rates (`gpkit.solvers.costs`): nothing is
+    A pure function of sizes and of a stored table of rates (`gpkit.solvers.costs`): nothing is
     timed, and the same call gives the same choice everywhere.
 
     **Arguments:**
@@ -142,7 +142,7 @@ def _weight(option: Option, task: Task) -> float:
 
 @final
 class Auto(AbstractSolver):
-    r"""Dense or iterative, by the sizes of the problem and a stored table of measured costs.
+    r"""Dense or iterative, by the sizes of the problem and a stored table of costs.
 
     Decides from n, d, precision, kind of device and `memory` (bytes or a size, "4GB" by
     default) alone, never from values and never by timing, so that it works under jit and chooses

@@ -1,4 +1,4 @@
-r"""Seconds that a solver is expected to take, from sizes alone and a measured table.
+r"""Seconds that a solver is expected to take, from sizes alone and a stored table.
 
 `costs.json` holds rates of one kind of device, written by ``python -m benchmarks.measure_costs``.
 With n rows, d columns, s stationary or other elementary kernels in the kernel, m probes, k steps
@@ -28,7 +28,7 @@ _TILE = 512
 
 
 class Costs(NamedTuple):
-    """Seconds, measured on one kind of device: fixed, then per operation.
+    """Seconds on one kind of device: fixed, then per operation.
 
     By precision, "float32" or "float64" (of tiles, where there are tiles):
 

@@ -156,8 +156,8 @@ def krylov_slopes(found: Krylov, P: LowRankPlusDiagonal | TiledCholesky, gradien
     - "adjoint": none, the part of the weights alone.
 
     In the eigenvectors of B the entry (i, k) of E' is multiplied by the reciprocal of the
-    logarithmic, the geometric and the harmonic mean of $\lambda_i$ and $\lambda_k$: their variances
-    are ordered pathwise <= forward <= solves (geometric <= logarithmic <= arithmetic mean).
+    logarithmic, the geometric and the harmonic mean of $\lambda_i$ and $\lambda_k$: with Gaussian
+    probes variances are ordered pathwise <= forward <= solves.
     """
     t, m = found.weights.shape[1], found.probes.shape[1]
     if gradient == "adjoint":
