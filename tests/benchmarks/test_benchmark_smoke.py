@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -97,8 +98,10 @@ def test_worker_reports_what_went_wrong():
             worker.call("regression", dataset="uci/servo", **arguments)
         reply = worker.call("regression", dataset="synthetic/friedman1", **arguments)
         assert (reply["n"], reply["n_test"], reply["d"]) == (48, 12, 5)
+        # A stopped process never answers; a fast one could, however short the limit.
+        os.kill(worker._process.pid, signal.SIGSTOP)
         with pytest.raises(WorkerFailed, match="past the limit"):
-            worker.call("regression", dataset="synthetic/friedman1", timeout=1e-6, **arguments)
+            worker.call("regression", dataset="synthetic/friedman1", timeout=0.01, **arguments)
 
 
 def test_worker_that_dies_is_a_failure():
