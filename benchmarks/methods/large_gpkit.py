@@ -86,10 +86,10 @@ class Watch:
         segment = Segment(*arguments)
         evaluate, model_at = segment.evaluate, segment.problem().model_at
 
-        def kept(z):
+        def kept(x):
             at = time.perf_counter() - self._began
-            found = evaluate(z)
-            self._seen.append((at, -found.value, parameters(model_at(z))))
+            found = evaluate(x)
+            self._seen.append((at, -found.value, parameters(model_at(x))))
             return found
 
         segment.evaluate = kept

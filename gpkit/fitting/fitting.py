@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -23,19 +22,16 @@ from gpkit.fitting.journal import (
 from gpkit.fitting.large import fit_large
 from gpkit.fitting.loop import History, Run, run
 from gpkit.fitting.problem import Problem, make_problem
-from gpkit.fitting.start import data_start, random_start
+from gpkit.fitting.start import alike, data_start, random_start
 from gpkit.model import GP
 from gpkit.objectives.evidence import log_evidence
 from gpkit.padding import Rows, pad_rows
-from gpkit.params import log_prior, num_parameters, partition
+from gpkit.params import log_prior, num_parameters
 from gpkit.results import Estimate, Progress, Status, silent
 from gpkit.solvers.auto import Auto, Choice, choose, count_kernels
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.dense import Dense
 from gpkit.solvers.iterative import Iterative
-
-# Log units: starts closer than this end in the same place.
-_SAME_START = 0.05
 
 
 class FitResult(NamedTuple):
@@ -244,17 +240,12 @@ def _starts(model: GP, rows: Rows, n_restarts: int, key: Array | None) -> Iterat
     if n_restarts == 0:
         return
     other = data_start(model, rows)
-    repeats = _alike(model, other)
+    repeats = alike(model, other)
     if not repeats:
         yield other
     if key is not None:
         for number in range(0 if repeats else 1, n_restarts):
             yield random_start(model, rows, key, number)
-
-
-def _alike(a: GP, b: GP) -> bool:
-    pairs = zip(jax.tree.leaves(partition(a)[0]), jax.tree.leaves(partition(b)[0]), strict=True)
-    return all(np.allclose(x, y, rtol=0.0, atol=_SAME_START) for x, y in pairs)
 
 
 @eqx.filter_jit

@@ -1,16 +1,17 @@
 r"""A fit on many rows: dense fits on random subsets first, then a few steps on all of them.
 
 1. Dense fits on a random subset, and on a larger one from where the first ended. The curvature
-   on the small one is the metric of what follows.
-2. Segments of L-BFGS on all rows. Within a segment the preconditioner, the probes and the number
+   of the small one there is what the steps that follow begin with.
+2. Segments of BFGS on all rows. Within a segment the preconditioner, the probes and the number
    of Krylov steps are frozen, so that the objective is smooth and its gradient is its own;
-   every segment draws fresh probes and inherits the metric with the curvature met so far. A
-   segment that gains less than probes differ by ends the fit.
+   every segment draws fresh probes and inherits the curvature met so far. Segments that gain
+   less than probes differ by end the fit.
 3. The ends of the last segments are averaged: each is the optimum under its own probes.
 4. The evidence that is reported is computed anew, with fresh probes and tighter solves.
 """
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ from jax.flatten_util import ravel_pytree
 from gpkit._types import Array
 from gpkit.fitting.loop import History, Run, run
 from gpkit.fitting.problem import model_at
+from gpkit.fitting.quasi_newton import QuasiNewton
 from gpkit.fitting.segments import Segment, final_evidence
 from gpkit.fitting.subsets import fit_subsets
 from gpkit.model import GP
@@ -31,6 +33,8 @@ from gpkit.solvers.iterative import Iterative
 # Steps of a segment: beyond, its preconditioner belongs to parameters too far away.
 _SEGMENT = 8
 _MAX_SEGMENTS = 12
+# Nats per row not worth another step.
+_WORTH = 1e-4
 # Two segments whose gains stay below the noise of the probes end the fit, and are averaged.
 _LATE = 2
 
@@ -58,30 +62,33 @@ def fit_large(
 ) -> LargeFit:
     """Maximise the log evidence plus the log prior over many rows by the recipe of this module.
 
-    `tol` is in nats, as in `fit`; a segment ends the fit where it gains less than the larger of
-    `tol` and one nat for every `num_probes` parameters. Ctrl-C returns the best so far.
+    `tol` is in nats, as in `fit`; segments end the fit where they gain less than the largest of
+    `tol`, one nat for every `num_probes` parameters, by which optima under different probes
+    differ, and 1e-4 nats a row. Ctrl-C returns the best so far.
     """
     clock = time.perf_counter()
-    start, metric = fit_subsets(model, rows, key, max_steps, progress)
-    center = np.asarray(ravel_pytree(partition(start)[0])[0], np.float64)
-    worth = max(tol, center.size / solver.num_probes)
+    start, inverse = fit_subsets(model, rows, key, max_steps, progress)
+    x = np.asarray(ravel_pytree(partition(start)[0])[0], np.float64)
+    worth = max(tol, x.size / solver.num_probes, _WORTH * float(np.sum(np.asarray(rows.mask))))
+    newton = QuasiNewton(inverse, worth)
     runs: list[Run] = []
-    x, ends, quiet, status = center, [], 0, Status.MAX_STEPS
+    ends, quiet, status = [], 0, Status.MAX_STEPS
     try:
         for number in range(_MAX_SEGMENTS):
-            segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x, metric)
+            segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x)
             done = sum(len(r.history.value) - 1 for r in runs)
             if done >= max_steps:
                 break
             found = run(
-                segment.problem(), np.zeros_like(x), max_steps=min(_SEGMENT, max_steps - done),
-                tol=worth, progress=progress, stage=f"all rows, segment {number + 1}",
+                segment.problem(), x, optimizer=partial(newton.steps, segment.worn), tol=worth, progress=progress,
+                max_steps=min(_SEGMENT, max_steps - done),
+                stage=f"all rows, segment {number + 1}",
             )  # fmt: skip
             runs.append(found)
             if not np.isfinite(found.value):
                 status = Status.NON_FINITE
                 break
-            x, metric = segment.at(found.x), segment.learnt()
+            x = found.x
             quiet = quiet + 1 if found.start_value - found.value < worth else 0
             ends = [*ends, x] if quiet else [x]
             if found.status == Status.INTERRUPTED or quiet >= _LATE:

@@ -45,13 +45,15 @@ class Run(NamedTuple):
     history: History
 
 
-class _Point(NamedTuple):
+class Point(NamedTuple):
+    """Parameters with what was found there, and the evaluations that it took to get there."""
+
     x: np.ndarray
     at: Evaluation
     num_evaluations: int
 
 
-Stepper = Callable[[Problem, _Point], Iterator[_Point | Status]]
+Stepper = Callable[[Problem, Point], Iterator[Point | Status]]
 
 
 def run(
@@ -67,19 +69,21 @@ def run(
 ) -> Run:
     """Minimise from one start until the value settles; the best point seen is kept.
 
+    `optimizer` is "lbfgs", an Optax transformation, or a `Stepper`.
+
     Stops when the value has changed by less than `tol` nats over five steps, after
     `max_steps`, on a failed line search (SUCCESS where the step before it changed the value by
     less than `tol`), when it is hopelessly behind `rival` (the best
     value of earlier runs; status ABANDONED), or on Ctrl-C (status INTERRUPTED).
     """
-    steps = lbfgs_steps if optimizer == "lbfgs" else _optax_steps(optimizer)
+    steps = _stepper(optimizer)
     clock = time.perf_counter()
     trace: list[tuple[float, float, int, float]] = []
-    best: _Point | None = None
+    best: Point | None = None
     status = Status.MAX_STEPS
     start_value = np.inf
     try:
-        best = _Point(start, problem.evaluate(start), 1)
+        best = Point(start, problem.evaluate(start), 1)
         start_value = best.at.value
         trace.append((start_value, _norm(best), 1, time.perf_counter() - clock))
         if not best.at.finite:
@@ -119,7 +123,13 @@ def run(
     return _finish(best, start_value, status, trace)
 
 
-def lbfgs_steps(problem: Problem, point: _Point) -> Iterator[_Point | Status]:
+def _stepper(optimizer: Any) -> Stepper:
+    if optimizer == "lbfgs":
+        return lbfgs_steps
+    return _optax_steps(optimizer) if hasattr(optimizer, "update") else optimizer
+
+
+def lbfgs_steps(problem: Problem, point: Point) -> Iterator[Point | Status]:
     """L-BFGS directions by `optax.scale_by_lbfgs`, step lengths by `line_search`.
 
     A direction that leads nowhere is replaced once by steepest descent with a fresh memory;
@@ -132,7 +142,7 @@ def lbfgs_steps(problem: Problem, point: _Point) -> Iterator[_Point | Status]:
         length = min(1.0, 1.0 / max(float(np.linalg.norm(direction)), 1e-300)) if fresh else 1.0
         found = line_search(problem.evaluate, point.x, point.at, direction, length)
         if found.step is not None:
-            point = _Point(found.step.x, found.step.at, found.num_evaluations)
+            point = Point(found.step.x, found.step.at, found.num_evaluations)
             fresh = False
             yield point
         elif fresh:
@@ -154,7 +164,7 @@ def _lbfgs_start(size: int) -> Any:
     return _transform.init(jnp.zeros(size))
 
 
-def _lbfgs_direction(point: _Point, state: Any) -> tuple[np.ndarray, Any]:
+def _lbfgs_direction(point: Point, state: Any) -> tuple[np.ndarray, Any]:
     scaled, state = _lbfgs_update(jnp.asarray(point.at.gradient), state, jnp.asarray(point.x))
     return -np.asarray(scaled, np.float64), state
 
@@ -166,13 +176,13 @@ def _optax_steps(optimizer: Any) -> Stepper:
     """
     transform, step = _optax_step(optimizer)
 
-    def steps(problem: Problem, point: _Point) -> Iterator[_Point | Status]:
+    def steps(problem: Problem, point: Point) -> Iterator[Point | Status]:
         x = jnp.asarray(point.x)
         state = transform.init(x)
         while True:
             value, gradient = jnp.asarray(point.at.value), jnp.asarray(point.at.gradient)
             x, state = step(x, state, value, gradient, problem.traced)
-            point = _Point(np.asarray(x, np.float64), problem.evaluate(np.asarray(x)), 1)
+            point = Point(np.asarray(x, np.float64), problem.evaluate(np.asarray(x)), 1)
             if not point.at.finite:
                 yield Status.NON_FINITE
                 return
@@ -196,11 +206,11 @@ def _optax_step(optimizer: Any) -> tuple[Any, Any]:
     return transform, step
 
 
-def _norm(point: _Point) -> float:
+def _norm(point: Point) -> float:
     return float(np.linalg.norm(point.at.gradient))
 
 
-def _finish(best: _Point, start_value: float, status: Status, trace: list) -> Run:
+def _finish(best: Point, start_value: float, status: Status, trace: list) -> Run:
     columns = [np.asarray(c) for c in zip(*trace, strict=True)]
     history = History(*columns)
     return Run(

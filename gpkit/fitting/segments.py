@@ -1,8 +1,6 @@
 """The objective of many rows near one point: smooth, because what is random in it is frozen."""
 
-import itertools
 from dataclasses import replace
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -25,43 +23,34 @@ from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, preco
 # Share of the depth beyond which a run is a hard one.
 _MANY = 0.6
 # Steps that a solve may take where a line search tries parameters far away.
-_TRIAL_STEPS = 150
-# Cosine of step and change of gradient below which a pair tells nothing of the curvature.
-_CURVED = 1e-3
+_TRIAL_STEPS = 60
 
 
 class Segment:
-    """The objective near one point under frozen probes, in coordinates of unit curvature."""
+    """The objective near one point under frozen probes."""
 
-    def __init__(
-        self, model: GP, rows: Rows, solver: Iterative, key: Array, x: np.ndarray, metric: Any
-    ):
+    def __init__(self, model: GP, rows: Rows, solver: Iterative, key: Array, x: np.ndarray):
         self._params, self._rest = partition(model)
-        self._rows, self._key, self._center, self._metric = rows, key, x, metric
+        self._rows, self._key, self._start = rows, key, x
         P = _precondition(model_at(model, x), rows, solver.rank, key)
         start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
         bounded = replace(solver, max_steps=min(solver.max_steps, _TRIAL_STEPS))
         self._solver = _hold(bounded, P, jnp.asarray(solver.depth), start)
-        self._explored = False
-        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
+        self._explored = self._worn = False
 
-    def at(self, z: np.ndarray) -> np.ndarray:
-        return self._center + self._metric @ z
+    def worn(self) -> bool:
+        """Whether the frozen preconditioner has become too poor to go on with."""
+        return self._worn
 
     def problem(self) -> Problem:
-        return Problem(np.zeros_like(self._center), self.evaluate, _not_traced, self._model)
+        return Problem(self._start, self.evaluate, _not_traced, self._model)
 
-    def evaluate(self, z: np.ndarray) -> Evaluation:
-        x = jnp.asarray(self.at(z), self._rows.X.dtype)
-        value, gradient, estimate, report = _evaluate(
-            x, self._params, self._rest, self._rows, self._solver, self._key
-        )
+    def evaluate(self, x: np.ndarray) -> Evaluation:
+        value, gradient, estimate, report = self._evaluated(x)
         if not self._explored and self._hard(report):
-            P = _strongest(self._model(z), self._rows, self._solver, self._key)
+            P = _strongest(self._model(x), self._rows, self._solver, self._key)
             self._solver = _hold(self._solver, P, self._solver.steps, self._solver.start)
-            value, gradient, estimate, report = _evaluate(
-                x, self._params, self._rest, self._rows, self._solver, self._key
-            )
+            value, gradient, estimate, report = self._evaluated(x)
         if not self._explored:
             # The first evaluation finds how many steps are needed; all others take as many.
             steps = report.num_steps + 1 + report.num_steps // 4
@@ -69,13 +58,17 @@ class Segment:
             P = self._solver.preconditioner
             self._solver = _hold(self._solver, P, limit, report.weights)
             self._explored = True
-        elif Status(int(estimate.status)) >= Status.MAX_STEPS:
-            # A trial whose weights were not found would look better than it is.
-            value = -jnp.inf
+        else:
+            self._worn = int(report.extra_steps) > int(report.num_steps)
+            if Status(int(estimate.status)) >= Status.MAX_STEPS:
+                # A trial whose weights were not found would look better than it is.
+                value = -jnp.inf
         slope = -np.asarray(gradient, np.float64)
-        self._seen.append((self.at(z), slope))
-        bound = float(estimate.error_bound)
-        return Evaluation(-float(value), self._metric.T @ slope, int(estimate.status), bound)
+        return Evaluation(-float(value), slope, int(estimate.status), float(estimate.error_bound))
+
+    def _evaluated(self, x: np.ndarray) -> tuple[Array, Array, Estimate, Report]:
+        at = jnp.asarray(x, self._rows.X.dtype)
+        return _evaluate(at, self._params, self._rest, self._rows, self._solver, self._key)
 
     def _hard(self, report: Report) -> bool:
         """Whether low rank leaves so many steps that a whole factor is worth making."""
@@ -87,24 +80,8 @@ class Segment:
             and full_fits(self._rows.X.shape[0], solver.memory)
         )
 
-    def learnt(self) -> np.ndarray:
-        """The metric after a BFGS update for every pair of successive evaluations.
-
-        Source: Nocedal and Wright 2006, equation 6.17.
-        """
-        inverse = self._metric @ self._metric.T
-        for (x0, g0), (x1, g1) in itertools.pairwise(self._seen):
-            s, y = x1 - x0, g1 - g0
-            curvature = float(s @ y)
-            if not curvature > _CURVED * np.linalg.norm(s) * np.linalg.norm(y):
-                continue
-            turn = np.eye(len(s)) - np.outer(s, y) / curvature
-            inverse = turn @ inverse @ turn.T + np.outer(s, s) / curvature
-        values, vectors = np.linalg.eigh(0.5 * (inverse + inverse.T))
-        return vectors * np.sqrt(np.maximum(values, 0.0))
-
-    def _model(self, z: np.ndarray) -> GP:
-        return eqx.combine(unflatten(jnp.asarray(self.at(z)), self._params), self._rest)
+    def _model(self, x: np.ndarray) -> GP:
+        return eqx.combine(unflatten(jnp.asarray(x), self._params), self._rest)
 
 
 def _not_traced(x: Array) -> Array:

@@ -8,10 +8,12 @@ import numpy as np
 
 from gpkit.model import GP, seen_columns
 from gpkit.padding import Rows
-from gpkit.params import AbstractParameter, Bounded, map_parameters, val
+from gpkit.params import AbstractParameter, Bounded, map_parameters, partition, val
 
 # Rows looked at for periods. Spreads take all: a column may be constant in most of them.
 _MOST_ROWS = 2000
+# Log units: starts closer than this end in the same place.
+_SAME_START = 0.05
 
 
 def data_start(model: GP, rows: Rows) -> GP:
@@ -34,6 +36,12 @@ def random_start(model: GP, rows: Rows, key: Any, number: int) -> GP:
     seed = [*np.asarray(jax.random.key_data(key)).ravel().tolist(), number]
     table, rng = _Table(rows), np.random.default_rng(seed)
     return map_parameters(lambda path, p: table.start(model, path, p, rng), model)
+
+
+def alike(a: GP, b: GP) -> bool:
+    """Whether two starts are so near that runs from them would be one run twice."""
+    pairs = zip(jax.tree.leaves(partition(a)[0]), jax.tree.leaves(partition(b)[0]), strict=True)
+    return all(np.allclose(x, y, rtol=0.0, atol=_SAME_START) for x, y in pairs)
 
 
 class _Table:

@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 from gpkit._types import Array
 from gpkit.fitting.loop import Run, run
 from gpkit.fitting.problem import Problem, make_problem, model_at
-from gpkit.fitting.start import data_start
+from gpkit.fitting.start import alike, data_start
 from gpkit.model import GP
 from gpkit.padding import Rows, pad_rows
 from gpkit.params import map_parameters, partition, val
@@ -28,7 +28,7 @@ _DIFFERENCE = 1e-3
 def fit_subsets(
     model: GP, rows: Rows, key: Array, max_steps: int, progress: Progress
 ) -> tuple[GP, np.ndarray]:
-    """Parameters of a fit to a subset, and a root of the inverse of its curvature."""
+    """Parameters of a fit to a subset, and the inverse of the curvature that all rows may have."""
     seed = np.asarray(jax.random.key_data(key)).ravel().tolist()
     rng = np.random.default_rng(seed)
     keep = np.flatnonzero(np.asarray(rows.mask))
@@ -39,7 +39,9 @@ def fit_subsets(
     options: dict[str, Any] = {"max_steps": min(40, max_steps), "tol": 1.0, "progress": progress}
     problem = make_problem(model, first, Dense(), None)
     # Scales are read off all rows: a column may be constant in a subset.
-    starts = [problem.start, make_problem(data_start(model, rows), first, Dense(), None).start]
+    other = data_start(model, rows)
+    models = [model] if alike(model, other) else [model, other]
+    starts = [make_problem(start, first, Dense(), None).start for start in models]
     best: Run | None = None
     for i, start in enumerate(starts):
         rival = np.inf if best is None else best.value
@@ -48,12 +50,12 @@ def fit_subsets(
         best = found if best is None or found.value < best.value else best
     assert best is not None
     count = ravel_pytree(partition(model)[0])[0].size
-    metric = _metric(problem, best.x, count, len(keep) / size)
     larger = _some(rows, np.sort(order[-min(_LARGER, len(keep)) :]))
-    problem = make_problem(model, larger, Dense(), None)
-    again = run(problem, best.x, stage=f"subset of {min(_LARGER, len(keep))} rows", **options)
+    rest = make_problem(model, larger, Dense(), None)
+    again = run(rest, best.x, stage=f"subset of {min(_LARGER, len(keep))} rows", **options)
     best = again if np.isfinite(again.value) else best
-    return _with_noise(model_at(model, best.x[:count]), rows), metric
+    inverse = _inverse_curvature(problem, best.x, count, len(keep) / size)
+    return _with_noise(model_at(model, best.x[:count]), rows), inverse
 
 
 def _some(rows: Rows, chosen: np.ndarray) -> Rows:
@@ -61,11 +63,10 @@ def _some(rows: Rows, chosen: np.ndarray) -> Rows:
     return pad_rows(np.asarray(rows.X)[chosen], np.asarray(rows.y)[chosen], known)
 
 
-def _metric(problem: Problem, x: np.ndarray, count: int, growth: float) -> np.ndarray:
-    """C with C C' the inverse of the curvature at x times `growth`: steps are then of size one.
+def _inverse_curvature(problem: Problem, x: np.ndarray, count: int, growth: float) -> np.ndarray:
+    """Inverse of the curvature at x times `growth`, the curvature by differences of gradients.
 
-    The curvature by differences of gradients; directions in which all rows would say less than
-    one nat are taken as if they said one.
+    Directions in which all rows would say less than one nat are taken as if they said one.
     """
     columns = []
     for j in range(count):
@@ -75,7 +76,7 @@ def _metric(problem: Problem, x: np.ndarray, count: int, growth: float) -> np.nd
         columns.append((up.gradient - down.gradient)[:count] / (2 * _DIFFERENCE))
     curvature = np.nan_to_num(np.array(columns))
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
-    return vectors / np.sqrt(np.maximum(growth * np.abs(values), 1.0))
+    return vectors / np.maximum(growth * np.abs(values), 1.0) @ vectors.T
 
 
 def _with_noise(model: GP, rows: Rows) -> GP:

@@ -23,14 +23,15 @@ RUNNING = -1
 class CG(NamedTuple):
     """Solution of A x = b by conjugate gradients or MINRES; fields follow the columns of b.
 
-    `residual_norm` is the true |b - A x|, recomputed at the end. `status` holds one
-    `gpkit.results.Status` code per column. `num_steps` counts the steps in which a column was
-    active, `num_products` the products with A by the whole block. `diagonal` and `offdiagonal`
+    `residual` is the true b - A x, recomputed at the end, and `residual_norm` its length. `status`
+    holds one `gpkit.results.Status` code per column. `num_steps` counts the steps in which a column
+    was active, `num_products` the products with A by the whole block. `diagonal` and `offdiagonal`
     are the Lanczos coefficients of the first `depth` steps, one tridiagonal matrix per column
     (after a column has ended: 1 and 0), not differentiated.
     """
 
     solution: PyTree
+    residual: PyTree
     residual_norm: Float[Array, "*k"]
     num_steps: Int[Array, "*k"]
     num_products: Int[Array, ""]
@@ -223,6 +224,7 @@ def _finish(outer: Outer) -> CG:
     diagonal, offdiagonal = _tridiagonal(s.alphas[:-1], s.betas[:-1])
     return CG(
         solution=s.x,
+        residual=s.r,
         residual_norm=outer.norm,
         num_steps=s.num_steps,
         num_products=s.step + outer.cycle,
@@ -247,6 +249,7 @@ def like(result: CG, shape: tuple[int, ...]) -> CG:
     columns = shape[1:]
     return result._replace(
         solution=result.solution.reshape(shape),
+        residual=result.residual.reshape(shape),
         residual_norm=result.residual_norm.reshape(columns),
         num_steps=result.num_steps.reshape(columns),
         status=result.status.reshape(columns),

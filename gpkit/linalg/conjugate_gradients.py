@@ -117,7 +117,7 @@ def solve_hermitian(
         rhs,
         operands,
     )
-    return result._replace(solution=unravel(result.solution))
+    return result._replace(solution=unravel(result.solution), residual=unravel(result.residual))
 
 
 class QuadraticForm(NamedTuple):

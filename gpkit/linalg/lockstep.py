@@ -25,13 +25,13 @@ _BLOCK = 8
 class Lockstep(NamedTuple):
     r"""Decompositions $B Q_j = Q_j T_j + r_j e^\top$ of a symmetric B, j = 1..m.
 
-    Of the `depth` rows of every basis and of its coefficients the first `num_steps` are in use;
-    after them, and after a column's Krylov space has become invariant, vectors are zero, diagonal
-    entries one and off-diagonal entries zero. `last` is the length of the residual $r_j$,
-    `solve_residual` that of the system $B x = v_j$ solved in the space, relative to $|v_j|$.
+    Of the rows of every basis (`depth`, rounded up) and of its coefficients the first `num_steps`
+    are in use; after them, and after a column's Krylov space has become invariant, vectors are
+    zero, diagonal entries one and off-diagonal entries zero. `last` is the length of the residual
+    $r_j$, `solve_residual` that of the system $B x = v_j$ solved in the space, relative to $|v_j|$.
     """
 
-    basis: Float[Array, "m depth n"]
+    basis: Float[Array, "m rows n"]
     diagonal: Float[Array, "m depth"]
     offdiagonal: Float[Array, "m depth-1"]
     last: Float[Array, " m"]
@@ -51,8 +51,20 @@ class Lockstep(NamedTuple):
 
     def combine(self, weights: Float[Array, "m depth r"]) -> Float[Array, "n mr"]:
         r"""$|v_j| Q_j^\top w$ for r weight vectors per column, in columns ordered by j."""
-        columns = jnp.einsum("jkr,jkn->njr", weights * self.norm[:, None, None], self.basis)
-        return columns.reshape(columns.shape[0], -1)
+        m, rows, n = self.basis.shape
+        scaled = weights * self.norm[:, None, None]
+        scaled = jnp.pad(scaled, ((0, 0), (0, rows - scaled.shape[1]), (0, 0)))
+
+        def add(block: Array, total: Array) -> Array:
+            q, w = (
+                jax.lax.dynamic_slice_in_dim(a, block * _BLOCK, _BLOCK, 1)
+                for a in (self.basis, scaled)
+            )
+            return total + jnp.einsum("jkr,jkn->jrn", w, q)
+
+        total = jnp.zeros((m, scaled.shape[2], n), self.basis.dtype)
+        total = jax.lax.fori_loop(0, -(-self.num_steps // _BLOCK), add, total)
+        return total.reshape(-1, n).T
 
 
 class _State(NamedTuple):
@@ -163,13 +175,13 @@ def _finish(norm: Array, s: _State, rtol: Array, depth: int) -> Lockstep:
     rows = jnp.arange(s.diagonal.shape[1])
     last = jnp.where(s.step > 0, s.lengths[:, s.step - 1], 0.0)
     # The vector after the last step is no row of a basis, nor its length an entry of T.
-    basis = jnp.where((rows < s.step)[:, None], s.basis, 0.0)
+    basis = s.basis.at[:, s.step].set(0.0, mode="drop")
     lengths = jnp.where(rows < s.step - 1, s.lengths, 0.0)
     status = jnp.where(s.residual <= rtol, Status.SUCCESS, Status.MAX_STEPS)
     status = jnp.where(jnp.isposinf(s.residual), Status.INDEFINITE, status)
     finite = jnp.all(jnp.isfinite(s.diagonal), axis=1) & jnp.isfinite(norm)
     return Lockstep(
-        basis=basis[:, :depth],
+        basis=basis,
         diagonal=s.diagonal[:, :depth],
         offdiagonal=lengths[:, : depth - 1],
         last=last,

@@ -244,7 +244,7 @@ def _closer(solver: Iterative, dtype: Any) -> Iterative | None:
     depth = min(2 * solver.depth, _LARGEST_DEPTH)
     return _with(
         solver,
-        rtol=max(1e-2 * solver.rtol, 1e-12),
+        rtol=max(1e-2 * solver.solve_rtol, 1e-12),
         probe_rtol=max(1e-1 * solver.probe_rtol, 1e-8),
         depth=depth,
     )

@@ -49,8 +49,14 @@ def prepared(kernel: AbstractKernel, X: Inputs, Z: Inputs) -> tuple[PyTree, PyTr
 
 
 @singledispatch
-def tile(kernel: AbstractKernel, x: PyTree, z: PyTree, dtype: Any) -> Float[Array, "b c"]:
-    """Kernel values between points with these features, in precision `dtype`."""
+def tile(
+    kernel: AbstractKernel, x: PyTree, z: PyTree, dtype: Any, exact: bool
+) -> Float[Array, "b c"]:
+    """Kernel values between points with these features, in precision `dtype`.
+
+    `exact` asks for squared distances of full relative precision; without it their absolute error
+    is some rounding units of the squared norms, in wide precision, and equal rows are at zero.
+    """
     return kernel.gram(x, z).astype(dtype)
 
 
@@ -64,9 +70,9 @@ def _(kernel: AbstractStationary, X, Z):
 
 
 @tile.register
-def _(kernel: AbstractStationary, x, z, dtype):
+def _(kernel: AbstractStationary, x, z, dtype, exact):
     rough = isinstance(kernel, Matern12 | PoweredExponential)
-    s = _distances(x, z, rough or jnp.dtype(dtype) == wide())
+    s = _distances(x, z, exact or rough)
     return kernel.profile(within_range(s.astype(dtype)))
 
 
@@ -80,8 +86,8 @@ def _(kernel: Periodic, X, Z):
 
 
 @tile.register
-def _(kernel: Periodic, x, z, dtype):
-    s = _distances(x, z, jnp.dtype(dtype) == wide())
+def _(kernel: Periodic, x, z, dtype, exact):
+    s = _distances(x, z, exact)
     return jnp.exp(-0.5 * within_range(s.astype(dtype)))
 
 
@@ -100,10 +106,7 @@ def _augmented(X: Array, Z: Array, scale: Array) -> tuple[Array, Array]:
 
 
 def _distances(x: Array, z: Array, exact: bool) -> Array:
-    """Squared distances from augmented points, zero between equal rows.
-
-    `exact` asks for full relative precision also where the matrix product cancels.
-    """
+    """Squared distances from augmented points, zero between equal rows."""
     if wide() == jnp.float32:
         return _direct(x, z)
     return _with_differences(x, z) if exact else _snapped(x, z)
@@ -151,9 +154,9 @@ def _(kernel: Sum, X, Z):
 
 
 @tile.register
-def _(kernel: Sum, x, z, dtype):
+def _(kernel: Sum, x, z, dtype, exact):
     parts = zip(kernel.terms, x, z, strict=True)
-    return reduce(add, (tile(k, a, b, dtype) for k, a, b in parts))
+    return reduce(add, (tile(k, a, b, dtype, exact) for k, a, b in parts))
 
 
 @prepared.register
@@ -162,9 +165,9 @@ def _(kernel: Product, X, Z):
 
 
 @tile.register
-def _(kernel: Product, x, z, dtype):
+def _(kernel: Product, x, z, dtype, exact):
     parts = zip(kernel.factors, x, z, strict=True)
-    return reduce(mul, (tile(k, a, b, dtype) for k, a, b in parts))
+    return reduce(mul, (tile(k, a, b, dtype, exact) for k, a, b in parts))
 
 
 @prepared.register
@@ -173,8 +176,8 @@ def _(kernel: Scale, X, Z):
 
 
 @tile.register
-def _(kernel: Scale, x, z, dtype):
-    inner = tile(kernel.kernel, x, z, dtype)
+def _(kernel: Scale, x, z, dtype, exact):
+    inner = tile(kernel.kernel, x, z, dtype, exact)
     return _spread(read(kernel.variance, inner), inner.shape[1]) * inner
 
 
@@ -185,8 +188,8 @@ def _(kernel: Select, X, Z):
 
 
 @tile.register
-def _(kernel: Select, x, z, dtype):
-    return tile(kernel.kernel, x, z, dtype)
+def _(kernel: Select, x, z, dtype, exact):
+    return tile(kernel.kernel, x, z, dtype, exact)
 
 
 @prepared.register
@@ -197,12 +200,11 @@ def _(kernel: ChangePoint, X, Z):
 
 
 @tile.register
-def _(kernel: ChangePoint, x, z, dtype):
+def _(kernel: ChangePoint, x, z, dtype, exact):
     (w, *x), (v, *z) = x, z
     w, v = w.astype(dtype)[:, None], v.astype(dtype)[None, :]
-    left, right = (
-        tile(k, a, b, dtype) for k, a, b in zip((kernel.left, kernel.right), x, z, strict=True)
-    )
+    parts = zip((kernel.left, kernel.right), x, z, strict=True)
+    left, right = (tile(k, a, b, dtype, exact) for k, a, b in parts)
     return (1 - w) * (1 - v) * left + w * v * right
 
 
@@ -212,7 +214,7 @@ def _(kernel: Constant, X, Z):
 
 
 @tile.register
-def _(kernel: Constant, x, z, dtype):
+def _(kernel: Constant, x, z, dtype, exact):
     value = read(kernel.variance, jnp.zeros((), dtype))
     return jnp.broadcast_to(value, (x.shape[0], z.shape[0]))
 
@@ -226,7 +228,7 @@ def _(kernel: Linear, X, Z):
 
 
 @tile.register
-def _(kernel: Linear, x, z, dtype):
+def _(kernel: Linear, x, z, dtype, exact):
     # Nothing cancels here: the precision of the tile is enough.
     return _product(x.astype(dtype), z.astype(dtype))
 

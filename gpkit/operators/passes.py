@@ -27,7 +27,7 @@ def product(
     dtype: Any,
 ) -> Float[Array, "n k"]:
     """k(X, Z) V, tiles in `dtype`, summed in wide precision; Z None is X, at half the work."""
-    at = evaluator(kernel, X, Z, grid, dtype)
+    at = evaluator(kernel, X, Z, grid, dtype, _is_wide(dtype))
     V = fill(V.astype(dtype), grid.padded()[1])
     return multiply(grid, lambda i, j, _: at(i, j), None, V, wide())[: grid.n]
 
@@ -42,9 +42,11 @@ def all_tiles(
 ) -> Float[Array, "tiles rows rows"]:
     """Every tile of k(X, X), less the product of the deflation with its transpose if given.
 
-    The difference is taken in wide precision and rounded to `dtype`.
+    The difference is taken in wide precision and rounded to `dtype`, so that distances may be a
+    few units of that precision off, which takes a third of the time.
     """
-    at = evaluator(kernel, X, None, grid, dtype if deflation is None else wide())
+    exact = deflation is None and _is_wide(dtype)
+    at = evaluator(kernel, X, None, grid, dtype if deflation is None else wide(), exact)
     if deflation is None:
         return jax.lax.map(lambda start: at(start[0], start[1]), jnp.asarray(grid.starts()))
     factor = fill(deflation.astype(wide()), grid.padded()[0])
@@ -73,7 +75,8 @@ def bilinear_gradient(
     sides is one more matrix product per tile. What a tile gives for its features is added up in
     wide precision, since norms cancel there; the features are differentiated once, at the end.
     """
-    return _contract(kernel, X, Z, _weights(U.astype(dtype), W.astype(dtype), grid), grid, dtype)
+    weights = _weights(U.astype(dtype), W.astype(dtype), grid)
+    return _contract(kernel, X, Z, weights, grid, dtype, _is_wide(dtype))
 
 
 def quadratic_gradient(
@@ -85,10 +88,13 @@ def quadratic_gradient(
     grid: Grid,
     dtype: Any,
 ) -> tuple[PyTree, Inputs]:
-    r"""Gradient of $\sum_k c_k s_k^\top k(X, X)\, s_k$: half as wide as a bilinear form."""
+    r"""Gradient of $\sum_k c_k s_k^\top k(X, X)\, s_k$: half as wide as a bilinear form.
+
+    Distances by the matrix product alone: what it cancels is small beside what the sum does.
+    """
     rows = grid.padded()[0]
     weights = fill((2 * c * S).astype(dtype), rows), fill(S.astype(dtype), rows)
-    return _contract(kernel, X, None, weights, grid, dtype)[:2]
+    return _contract(kernel, X, None, weights, grid, dtype, exact=False)[:2]
 
 
 def _contract(
@@ -98,6 +104,7 @@ def _contract(
     weights: tuple[Array, Array],
     grid: Grid,
     dtype: Any,
+    exact: bool,
 ) -> tuple[PyTree, Inputs, Inputs | None]:
     """Gradient of the sum of all entries times weights, which are given by their two factors.
 
@@ -111,7 +118,8 @@ def _contract(
         i, j = start
         x, z = take(left, i, grid.rows), take(right, j, grid.columns)
         u, w = take(weights[0], i, grid.rows), take(weights[1], j, grid.columns)
-        _, pull = jax.vjp(lambda p, x, z: tile(eqx.combine(p, static), x, z, dtype), params, x, z)
+        values = lambda p, x, z: tile(eqx.combine(p, static), x, z, dtype, exact)  # noqa: E731
+        _, pull = jax.vjp(values, params, x, z)
         if grid.symmetric:
             u = jnp.where(i == j, 0.5, 1.0).astype(dtype) * u
         weight = jnp.matmul(u, w.T, precision=jax.lax.Precision.HIGHEST)
@@ -126,15 +134,19 @@ def _contract(
 
 
 def evaluator(
-    kernel: AbstractKernel, X: Inputs, Z: Inputs | None, grid: Grid, dtype: Any
+    kernel: AbstractKernel, X: Inputs, Z: Inputs | None, grid: Grid, dtype: Any, exact: bool
 ) -> Callable[[Array, Array], Array]:
     """The tile that begins at a row and a column."""
     left, right = _features(kernel, X, Z, grid)
 
     def at(i: Array, j: Array) -> Array:
-        return tile(kernel, take(left, i, grid.rows), take(right, j, grid.columns), dtype)
+        return tile(kernel, take(left, i, grid.rows), take(right, j, grid.columns), dtype, exact)
 
     return at
+
+
+def _is_wide(dtype: Any) -> bool:
+    return jnp.dtype(dtype) == wide()
 
 
 def _features(

@@ -10,6 +10,7 @@ for r, Gauss quadrature of $z^\top \log(B) z$ with its bracket, and the vectors 
 gradient. P is data and may belong to other parameters than H: both formulas hold for any P.
 """
 
+import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -28,20 +29,24 @@ from gpkit.results import Status, worst
 _VECTORS = 8
 # Steps without a smaller residual after which the weights have met the limit of the tiles.
 _PATIENCE = 100
+# Nats that the error of the weights may cost where no tolerance is given.
+_NATS = 1e-3
 
 
 class Budget(NamedTuple):
     """What a run may cost: sizes are static, the number of steps may be data.
 
-    The run ends at its tolerances for the weights and for the probes, at the latest after `steps`;
-    `rtol` and `max_steps` are those of the conjugate gradients that may follow.
+    The run makes `steps` steps if these are fewer than `depth`; otherwise it ends at its tolerances
+    for the weights and for the probes. `max_steps` are those of conjugate gradients that may
+    follow for the weights. Where `rtol` is None the weights may be wrong by what costs a
+    thousandth of a nat: the quadratic form lacks the square of the energy norm of their error,
+    at most that of the whitened residual.
     """
 
     depth: int
     steps: Int[Array, ""] | int | None
-    run_rtol: float
+    rtol: float | None
     probe_rtol: float
-    rtol: float
     max_steps: int
 
 
@@ -50,7 +55,8 @@ class Krylov(NamedTuple):
 
     `quadratic` is $\operatorname{tr} r^\top H^{-1} r$ from below, in error by the square of the
     energy norm of the error of the weights. `samples` are per-probe values of $\log\det H$,
-    each the Gauss rule; their exact values lie between `lower` and `upper`.
+    each the Gauss rule; their exact values lie between `lower` and `upper`. The run made
+    `num_steps` steps, conjugate gradients after it `extra_steps`.
     """
 
     weights: Float[Array, "n t"]
@@ -60,6 +66,7 @@ class Krylov(NamedTuple):
     lower: Float[Array, " m"]
     upper: Float[Array, " m"]
     num_steps: Int[Array, ""]
+    extra_steps: Int[Array, ""]
     status: Int[Array, ""]
     probes: Float[Array, "n m"]
     run: Lockstep
@@ -91,41 +98,50 @@ def krylov(
 
     x = jnp.zeros_like(r) if start is None else start
     first = P.whiten(r if start is None else r - product(start))
-    # The tolerance is relative to r, not to what a good start has left of it.
-    share = jnp.linalg.norm(P.whiten(r), axis=0) / jnp.maximum(
-        jnp.linalg.norm(first, axis=0), jnp.finfo(r.dtype).tiny
-    )
-    rtol = jnp.concatenate(
-        [budget.run_rtol * share, jnp.full(Z.shape[1:], budget.probe_rtol, r.dtype)]
-    )
+    noise = H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0)
+    # Tolerances are relative to r, not to what a good start has left of it.
+    tiny = jnp.finfo(r.dtype).tiny
+    left = jnp.maximum(jnp.linalg.norm(first, axis=0), tiny)
+    if budget.rtol is None:
+        target = jnp.full(t, math.sqrt(2 * _NATS / t), r.dtype)
+        rtol = target * jnp.sqrt(jnp.min(noise)) / jnp.maximum(jnp.linalg.norm(r, axis=0), tiny)
+    else:
+        target = budget.rtol * jnp.linalg.norm(P.whiten(r), axis=0)
+        rtol = jnp.full(t, budget.rtol, r.dtype)
+    limits = jnp.append(target / left, jnp.full(Z.shape[1:], budget.probe_rtol, r.dtype))
+    steps = jnp.asarray(budget.depth if budget.steps is None else budget.steps)
     run = lockstep_lanczos(
         whitened,
         jnp.concatenate([first, Z], axis=1),
         depth=budget.depth,
-        rtol=rtol,
-        max_steps=budget.steps,
+        rtol=jnp.where(steps < budget.depth, 0.0, limits),
+        max_steps=steps,
     )
     # Far below the spectrum, which costs a quadrature that converges geometrically some steps;
     # but it holds for every P.
-    floor = P.floor(H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0))
+    floor = P.floor(noise)
     spectra = ritz(run, floor)
     solution = run.combine(spectra.apply(jnp.reciprocal))[:, :t]
+    if budget.rtol is None:
+        # Met in the energy norm: conjugate gradients would only report the residual.
+        rtol = jnp.where(run.solve_residual[:t] <= limits[:t], 1.0, rtol)
     solved = cg(
         product, r, x0=x + P.whiten_transpose(solution), preconditioner=P.solve,
-        rtol=budget.rtol, max_steps=budget.max_steps, patience=_PATIENCE,
+        rtol=rtol, max_steps=budget.max_steps, patience=_PATIENCE,
     )  # fmt: skip
-    image = product(solved.solution)
     square = run.norm[t:] ** 2
     gauss = (square * spectra.quadrature(jnp.log)[t:], square * radau(run, jnp.log, floor)[t:])
     bad = jnp.where(run.status == Status.MAX_STEPS, Status.SUCCESS, run.status)
     return Krylov(
         weights=solved.solution,
         residual_norm=solved.residual_norm,
-        quadratic=2 * jnp.sum(r * solved.solution) - jnp.sum(solved.solution * image),
+        # 2 r'x - x'Hx.
+        quadratic=jnp.sum((r + solved.residual) * solved.solution),
         samples=P.logdet() + gauss[0],
         lower=P.logdet() + jnp.minimum(*gauss),
         upper=P.logdet() + jnp.maximum(*gauss),
         num_steps=run.num_steps,
+        extra_steps=jnp.max(solved.num_steps),
         status=worst(bad, solved.status),
         probes=Z,
         run=run,
