@@ -35,6 +35,9 @@ _SEGMENT = 8
 _MAX_SEGMENTS = 12
 # Nats per row not worth another step.
 _WORTH = 1e-4
+# Optima under two sets of probes differ by twice the noise of one, and it is no smaller than that
+# of Gaussian probes, which is `worth`: a segment that gains no more than this has moved for noise.
+_QUIET = 3.0
 # Two segments whose gains stay below the noise of the probes end the fit, and are averaged.
 _LATE = 2
 
@@ -62,9 +65,10 @@ def fit_large(
 ) -> LargeFit:
     """Maximise the log evidence plus the log prior over many rows by the recipe of this module.
 
-    `tol` is in nats, as in `fit`; segments end the fit where they gain less than the largest of
+    `tol` is in nats, as in `fit`; a segment ends where a step promises less than the largest of
     `tol`, one nat for every `num_probes` parameters, by which optima under different probes
-    differ, and 1e-4 nats a row. Ctrl-C returns the best so far.
+    differ, and 1e-4 nats a row, and the fit after two segments that gained little more. Ctrl-C
+    returns the best so far.
     """
     clock = time.perf_counter()
     start, inverse = fit_subsets(model, rows, key, max_steps, progress)
@@ -80,8 +84,8 @@ def fit_large(
             if done >= max_steps:
                 break
             found = run(
-                segment.problem(), x, optimizer=partial(newton.steps, segment.worn), tol=worth, progress=progress,
-                max_steps=min(_SEGMENT, max_steps - done),
+                segment.problem(), x, optimizer=partial(newton.steps, segment.worn), tol=worth,
+                progress=progress, max_steps=min(_SEGMENT, max_steps - done),
                 stage=f"all rows, segment {number + 1}",
             )  # fmt: skip
             runs.append(found)
@@ -89,7 +93,7 @@ def fit_large(
                 status = Status.NON_FINITE
                 break
             x = found.x
-            quiet = quiet + 1 if found.start_value - found.value < worth else 0
+            quiet = quiet + 1 if found.start_value - found.value < _QUIET * worth else 0
             ends = [*ends, x] if quiet else [x]
             if found.status == Status.INTERRUPTED or quiet >= _LATE:
                 status = Status.SUCCESS if quiet >= _LATE else Status.INTERRUPTED

@@ -35,7 +35,8 @@ class Segment:
         P = _precondition(model_at(model, x), rows, solver.rank, key)
         start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
         bounded = replace(solver, max_steps=min(solver.max_steps, _TRIAL_STEPS))
-        self._solver = _hold(bounded, P, jnp.asarray(solver.depth), start)
+        depth = jnp.asarray(solver.depth, jnp.int32)
+        self._solver = _hold(bounded, P, depth, start)
         self._explored = self._worn = False
 
     def worn(self) -> bool:
@@ -53,7 +54,7 @@ class Segment:
             value, gradient, estimate, report = self._evaluated(x)
         if not self._explored:
             # The first evaluation finds how many steps are needed; all others take as many.
-            steps = report.num_steps + 1 + report.num_steps // 4
+            steps = report.num_steps + 2
             limit = jnp.minimum(steps, self._solver.depth)
             P = self._solver.preconditioner
             self._solver = _hold(self._solver, P, limit, report.weights)
@@ -130,6 +131,6 @@ def final_evidence(model: GP, rows: Rows, solver: Iterative, key: Array) -> Esti
     params, rest = partition(model)
     P = _strongest(model, rows, solver, key)
     start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
-    held = _hold(solver, P, jnp.asarray(solver.depth), start)
+    held = _hold(solver, P, jnp.asarray(solver.depth, jnp.int32), start)
     x = ravel_pytree(params)[0].astype(rows.X.dtype)
     return _evaluate(x, params, rest, rows, held, key)[2]

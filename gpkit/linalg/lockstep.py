@@ -28,13 +28,15 @@ class Lockstep(NamedTuple):
     Of the rows of every basis (`depth`, rounded up) and of its coefficients the first `num_steps`
     are in use; after them, and after a column's Krylov space has become invariant, vectors are
     zero, diagonal entries one and off-diagonal entries zero. `last` is the length of the residual
-    $r_j$, `solve_residual` that of the system $B x = v_j$ solved in the space, relative to $|v_j|$.
+    $r_j$, `after` its direction, `solve_residual` the residual of the system $B x = v_j$ solved in
+    the space, relative to $|v_j|$.
     """
 
     basis: Float[Array, "m rows n"]
     diagonal: Float[Array, "m depth"]
     offdiagonal: Float[Array, "m depth-1"]
     last: Float[Array, " m"]
+    after: Float[Array, "m n"]
     norm: Float[Array, " m"]
     solve_residual: Float[Array, " m"]
     num_steps: Int[Array, ""]
@@ -65,6 +67,13 @@ class Lockstep(NamedTuple):
         total = jnp.zeros((m, scaled.shape[2], n), self.basis.dtype)
         total = jax.lax.fori_loop(0, -(-self.num_steps // _BLOCK), add, total)
         return total.reshape(-1, n).T
+
+    def combine_images(self, weights: Float[Array, "m depth r"]) -> Float[Array, "n mr"]:
+        """B times the vectors that `combine` gives, without a product with B."""
+        inside = self.combine(self.matrices() @ weights)
+        end = jnp.take(weights, jnp.maximum(self.num_steps - 1, 0), axis=1)
+        outside = jnp.einsum("jr,jn->njr", (self.last * self.norm)[:, None] * end, self.after)
+        return inside + outside.reshape(inside.shape)
 
 
 class _State(NamedTuple):
@@ -185,6 +194,7 @@ def _finish(norm: Array, s: _State, rtol: Array, depth: int) -> Lockstep:
         diagonal=s.diagonal[:, :depth],
         offdiagonal=lengths[:, : depth - 1],
         last=last,
+        after=s.q,
         norm=norm,
         solve_residual=s.residual,
         num_steps=s.step,

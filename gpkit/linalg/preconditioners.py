@@ -18,7 +18,7 @@ _TOLERABLE_LOSS = 1000.0
 
 
 class LowRankPlusDiagonal(eqx.Module):
-    r"""P = L L^T + D with L n x r and D a positive diagonal; data, never differentiated.
+    r"""P = L L^T + D with L n x r and D a positive diagonal.
 
     With B = D^{-1/2} L and the Cholesky factor C C^T = I + B^T B, an r x r matrix,
 
@@ -28,7 +28,7 @@ class LowRankPlusDiagonal(eqx.Module):
     so that W P W^T = I without a spectral decomposition. Every method costs 4 n r + 4 r^2 flops
     per column and takes a vector (n,) or a block n x k. If A = K + D and K - L L^T is positive
     semidefinite (partial Cholesky, Nystroem), then W A W^T has no eigenvalue below 1. Make one
-    with `low_rank_plus_diagonal`.
+    with `low_rank_plus_diagonal`, or with `partial_cholesky_plus_diagonal`.
     """
 
     factor: Float[Array, "n r"]  # L
@@ -127,25 +127,84 @@ def low_rank_plus_diagonal(
     return _build(factor, jnp.broadcast_to(jnp.sqrt(diagonal), factor.shape[:1]))
 
 
+def partial_cholesky_plus_diagonal(
+    factor: Float[Array, "n r"], diagonal: Float[Array, " n"]
+) -> LowRankPlusDiagonal:
+    """`low_rank_plus_diagonal` of a partial Cholesky factor: the accurate case, not checked.
+
+    One and the same smooth function of both arguments everywhere, which a choice between two roots
+    is not. `whitening_gradient` has its derivatives.
+    """
+    root = jnp.sqrt(diagonal)
+    _, lower, inverse = _capacitance(factor, root)
+    return LowRankPlusDiagonal(factor, root, inverse, _shifted_inverse(lower))
+
+
+def whitening_gradient(
+    P: LowRankPlusDiagonal, U: Float[Array, "n k"], G: Float[Array, "n k"]
+) -> tuple[Float[Array, "n r"], Float[Array, " n"]]:
+    r"""Gradient of $\log\det P + 2 \langle W^\top U, G \rangle$ with respect to L and D.
+
+    For P made by `partial_cholesky_plus_diagonal`. With $N = C^{-\top} (I + C)^{-1}$,
+    $A = B^\top U$ and $E = B^\top D^{-1/2} G$ the form is $\langle U, D^{-1/2} G \rangle -
+    \operatorname{tr} E^\top N A$, and its gradient with respect to C, lower triangle,
+    $N A\, (C^{-1} E)^\top + N^\top E\, ((I + C)^{-1} A)^\top$.
+
+    **Cost:** 2 n r^2 + 10 n r k flops, a third of reverse mode through the construction.
+
+    **Source:** derivative of the Cholesky factor: Murray 2016, equation 10.
+    """
+    inverse, shifted = P.inverse, P.shifted_inverse
+    B, scaled = _scale(1 / P.root, P.factor), _scale(1 / P.root, G)
+    across = transposed(B)
+    A, E = across @ U, across @ scaled
+    NA, NE = inverse.T @ (shifted @ A), shifted.T @ (inverse @ E)
+    lower = triangular_inverse(inverse)
+    dlower = jnp.tril(NA @ (inverse @ E).T + NE @ (shifted @ A).T)
+    dcapacitance = cholesky_pull_back(lower, inverse, dlower)
+    # Of the form twice, and of log det P the inverse of the capacitance.
+    small = 4 * dcapacitance + 2 * inverse.T @ inverse
+    dB = B @ small - 2 * (scaled @ NA.T + U @ NE.T)
+    direct = jnp.sum((U - B @ NA) * scaled, axis=1)
+    dlog_root = 2 - 2 * direct - jnp.sum(dB * B, axis=1)
+    return _scale(1 / P.root, dB), 0.5 * dlog_root / P.root**2
+
+
+def cholesky_pull_back(
+    lower: Float[Array, "r r"], inverse: Float[Array, "r r"], dlower: Float[Array, "r r"]
+) -> Float[Array, "r r"]:
+    """Gradient with respect to a symmetric matrix from that of its Cholesky factor."""
+    phi = jnp.tril(lower.T @ dlower)
+    phi = phi - 0.5 * jnp.diag(jnp.diagonal(phi))
+    return 0.5 * inverse.T @ (phi + phi.T) @ inverse
+
+
 @jax.jit
 def _build(factor: Array, root: Array) -> LowRankPlusDiagonal:
-    rank = factor.shape[1]
-    if rank == 0:
+    if factor.shape[1] == 0:
         nothing = jnp.zeros((0, 0), factor.dtype)
         return LowRankPlusDiagonal(factor, root, nothing, nothing)
-    identity = jnp.eye(rank, dtype=factor.dtype)
-    capacitance = identity + _scaled_gram(factor, root)
-    lower = jax.lax.linalg.cholesky(capacitance, symmetrize_input=False)
-    inverse = triangular_inverse(lower)
+    capacitance, lower, inverse = _capacitance(factor, root)
     # Diagonal of the inverse of the capacitance scaled to unit diagonal: how much of the
     # accuracy is lost. NaN if there was no Cholesky factor.
     lost = jnp.diagonal(capacitance) * jnp.sum(inverse**2, axis=0)
 
     def as_it_is(factor: Array) -> LowRankPlusDiagonal:
-        return LowRankPlusDiagonal(factor, root, inverse, triangular_inverse(lower + identity))
+        return LowRankPlusDiagonal(factor, root, inverse, _shifted_inverse(lower))
 
     accurate = jnp.mean(lost) <= _TOLERABLE_LOSS
     return jax.lax.cond(accurate, as_it_is, partial(_orthogonalised, root), factor)
+
+
+def _capacitance(factor: Array, root: Array) -> tuple[Array, Array, Array]:
+    """I + B^T B, its Cholesky factor C, and the inverse of C."""
+    capacitance = jnp.eye(factor.shape[1], dtype=factor.dtype) + _scaled_gram(factor, root)
+    lower = jax.lax.linalg.cholesky(capacitance, symmetrize_input=False)
+    return capacitance, lower, triangular_inverse(lower)
+
+
+def _shifted_inverse(lower: Array) -> Array:
+    return triangular_inverse(lower + jnp.eye(lower.shape[0], dtype=lower.dtype))
 
 
 def _orthogonalised(root: Array, factor: Array) -> LowRankPlusDiagonal:
@@ -173,8 +232,12 @@ def _scaled_gram(factor: Array, root: Array) -> Array:
 
 
 def _gram(rows: Array) -> Array:
-    # The transpose is written out: a product with a transposed left side runs at half speed.
-    return jax.lax.optimization_barrier(rows.T) @ rows
+    return transposed(rows) @ rows
+
+
+def transposed(a: Array) -> Array:
+    """Written out: a product with a transposed left side runs at half speed."""
+    return jax.lax.optimization_barrier(a.T)
 
 
 def _scale(values: Array, v: Array) -> Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, PyTree
 from gpkit.linalg.implicit import first_order_only, with_stored_gradient
+from gpkit.linalg.tiled import TiledCholesky
 from gpkit.operators.covariance import Covariance
 from gpkit.operators.memory import parse_memory
 from gpkit.operators.recomputed import KernelOperator
@@ -18,8 +19,15 @@ from gpkit.solvers.adjoint_gradient import adjoint_gradient
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.iterative_factor import IterativeFactor
 from gpkit.solvers.krylov_bound import Operator, error_bound
-from gpkit.solvers.krylov_density import Budget, Krylov, krylov, krylov_slopes
-from gpkit.solvers.preconditioning import FULL, Preconditioner, deflation, precondition
+from gpkit.solvers.krylov_density import Budget, Krylov, krylov, trace_terms
+from gpkit.solvers.preconditioner_gradient import preconditioner_gradient
+from gpkit.solvers.preconditioning import (
+    FULL,
+    Preconditioner,
+    deflation,
+    from_pivots,
+    precondition,
+)
 
 _GRADIENTS = ("forward", "pathwise", "solves", "adjoint")
 _MEMORY = "4GB"
@@ -60,7 +68,7 @@ class Iterative(AbstractSolver):
       a posterior.
     - `max_steps`: steps of conjugate gradients that may follow for the weights alone.
     - `gradient`: estimator of the trace, "forward", "pathwise" or "solves", see
-      `gpkit.solvers.krylov_density.krylov_slopes`; or "adjoint", the derivative of the quadrature
+      `gpkit.solvers.krylov_density.trace_terms`; or "adjoint", the derivative of the quadrature
       of exactly `depth` steps, twice the products and more.
     - `dtype`: precision of kernel tiles; float32 by default. Stored tiles hold what a few pivots
       leave of the matrix, so that single precision rounds that and not the matrix.
@@ -200,9 +208,12 @@ class Iterative(AbstractSolver):
         return jnp.promote_types(jnp.float32, min(jnp.dtype(self.dtype), H.X.dtype, key=_bits))
 
     def _preconditioner(self, H: Covariance, key: Array) -> Preconditioner:
-        if self.preconditioner is not None:
-            return jax.lax.stop_gradient(self.preconditioner)
-        return precondition(H, rank=self.rank, key=key)
+        held = self.preconditioner
+        if held is None:
+            return precondition(H, rank=self.rank, key=key)
+        if isinstance(held.matrix, TiledCholesky):
+            return jax.lax.stop_gradient(held)
+        return jax.lax.stop_gradient(from_pivots(H, held.pivots))
 
     def _run(self, H: Covariance, r: Array, key: Array) -> tuple[Krylov, Preconditioner, Any]:
         pivots, probes = jax.random.split(key)
@@ -236,13 +247,25 @@ class Iterative(AbstractSolver):
 
     def _gradient(self, H: Covariance, found: Krylov, P: Preconditioner) -> PyTree:
         """The derivative of the value with respect to the arrays of H."""
-        slopes = krylov_slopes(found, P.matrix, self.gradient)
-        rest = _pull_back(H, slopes.columns, slopes.coefficients, self.memory)
-        if self.gradient != "adjoint":
+        weights, t = found.weights, found.weights.shape[1]
+        half = jnp.full((t,), 0.5, weights.dtype)
+        if self.gradient == "adjoint":
+            depth = found.spectra.values.shape[1]
+            trace = adjoint_gradient(H, P, found.probes, depth=depth, memory=self.memory)
+            return _less(_pull_back(H, weights, half, self.memory), 0.5 * t, trace)
+        terms = trace_terms(found, self.gradient)
+        columns = jnp.concatenate([weights, P.matrix.whiten_transpose(terms.vectors)], axis=1)
+        coefficients = jnp.append(half, -0.5 * t * terms.coefficients)
+        rest = _pull_back(H, columns, coefficients, self.memory)
+        if self.preconditioner is None or isinstance(P.matrix, TiledCholesky):
             return rest
-        depth, t = found.spectra.values.shape[1], found.weights.shape[1]
-        trace = adjoint_gradient(H, P, found.probes, depth=depth, memory=self.memory)
-        return jax.tree.map(lambda a, b: a - 0.5 * t * b, rest, trace)
+        # Held pivots: P follows the parameters, and so must its derivative.
+        moved = preconditioner_gradient(H, P.matrix, P.pivots, terms)
+        return _less(rest, 0.5 * t, moved)
+
+
+def _less(a: PyTree, factor: float, b: PyTree) -> PyTree:
+    return jax.tree.map(lambda a, b: a - factor * b, a, b)
 
 
 @eqx.filter_jit

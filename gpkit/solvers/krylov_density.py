@@ -26,7 +26,7 @@ from gpkit.results import Status, worst
 
 # Vectors kept per probe of the gradient of log B: the share of its trace that is left out is
 # 1e-5 where the condition number of B is 100, 1e-3 where it is 10,000.
-_VECTORS = 8
+_VECTORS = 6
 # Steps without a smaller residual after which the weights have met the limit of the tiles.
 _PATIENCE = 100
 # Nats that the error of the weights may cost where no tolerance is given.
@@ -149,53 +149,45 @@ def krylov(
     )
 
 
-class Slopes(NamedTuple):
-    r"""Columns S and coefficients c: the derivative of the log density in direction E of H
+class TraceTerms(NamedTuple):
+    r"""Vectors U, their images B U and coefficients c, all in the whitened space:
 
-    is $\sum_k c_k s_k^\top E s_k$.
+    the derivative of $\operatorname{tr} \log B$, or an estimate of it, is
+    $\sum_k c_k u_k^\top dB\, u_k$.
     """
 
-    columns: Float[Array, "n k"]
+    vectors: Float[Array, "n k"]
+    images: Float[Array, "n k"]
     coefficients: Float[Array, " k"]
 
 
-def krylov_slopes(found: Krylov, P: LowRankPlusDiagonal | TiledCholesky, gradient: str) -> Slopes:
-    r"""The gradient $\tfrac12 \alpha \alpha^\top - \tfrac t2 \widehat{H^{-1}}$ as rank-one terms.
+def trace_terms(found: Krylov, gradient: str) -> TraceTerms:
+    r"""The derivative of $\operatorname{tr} \log B$ by the probes of a run:
 
-    Estimators of $\operatorname{tr}(H^{-1} E)$ from the same run, with $E' = W E W^\top$:
-
-    - "forward": $z^\top D\log(B)[E'] z$, the derivative of the value that the same probes give,
+    - "forward": $z^\top D\log(B)[dB] z$, the derivative of the value that the same probes give,
       up to truncation;
-    - "pathwise": $z^\top B^{-1/2} E' B^{-1/2} z$, where $W^\top B^{-1/2} z$ has the law of
+    - "pathwise": $z^\top B^{-1/2} dB B^{-1/2} z$, where $W^\top B^{-1/2} z$ has the law of
       $H^{-1} u$ for a draw u from $\mathcal N(0, H)$;
-    - "solves": $z^\top B^{-1} E' z$;
-    - "adjoint": none, the part of the weights alone.
+    - "solves": $z^\top B^{-1} dB z$.
 
-    In the eigenvectors of B the entry (i, k) of E' is multiplied by the reciprocal of the
+    In the eigenvectors of B the entry (i, k) of dB is multiplied by the reciprocal of the
     logarithmic, the geometric and the harmonic mean of $\lambda_i$ and $\lambda_k$: with Gaussian
     probes variances are ordered pathwise <= forward <= solves.
     """
     t, m = found.weights.shape[1], found.probes.shape[1]
-    if gradient == "adjoint":
-        return Slopes(found.weights, jnp.full((t,), 0.5, found.weights.dtype))
-
-    def back(weights: Array) -> Array:
-        return P.whiten_transpose(found.run.combine(weights)[:, t * weights.shape[2] :])
-
+    spectra = found.spectra
     if gradient == "forward":
-        rank = min(_VECTORS, found.spectra.values.shape[1])
-        columns = back(found.spectra.derivative(jnp.log, rank=rank))
-        signs = jnp.ones((columns.shape[1],), columns.dtype)
+        weights = spectra.derivative(jnp.log, rank=min(_VECTORS, spectra.values.shape[1]))
+        signs = jnp.ones(weights.shape[2], weights.dtype)
     elif gradient == "pathwise":
-        columns = back(found.spectra.apply(lambda x: 1 / jnp.sqrt(x)))
-        signs = jnp.ones((m,), columns.dtype)
+        weights, signs = spectra.apply(lambda x: 1 / jnp.sqrt(x)), jnp.ones(1)
     else:
-        # u w' + w u' as a difference of squares.
-        u = back(found.spectra.apply(jnp.reciprocal))
-        w = P.whiten_transpose(found.probes)
-        columns = jnp.concatenate([u + w, u - w], axis=1)
-        signs = jnp.repeat(jnp.asarray([0.25, -0.25], u.dtype), m)
-    return Slopes(
-        jnp.concatenate([found.weights, columns], axis=1),
-        jnp.concatenate([jnp.full((t,), 0.5, columns.dtype), -0.5 * t / m * signs]),
+        # u z' + z u' as a difference of squares.
+        u, z = spectra.apply(jnp.reciprocal), spectra.apply(jnp.ones_like)
+        weights, signs = jnp.concatenate([u + z, u - z], axis=2), jnp.asarray([0.25, -0.25])
+    first = t * weights.shape[2]
+    return TraceTerms(
+        found.run.combine(weights)[:, first:],
+        found.run.combine_images(weights)[:, first:],
+        jnp.tile(signs.astype(weights.dtype), m) / m,
     )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from gpkit._types import Array, Float, Int
 from gpkit.linalg.factorisation import cholesky
 from gpkit.linalg.pivoted import randomly_pivoted_cholesky
-from gpkit.linalg.preconditioners import LowRankPlusDiagonal, low_rank_plus_diagonal
+from gpkit.linalg.preconditioners import LowRankPlusDiagonal, partial_cholesky_plus_diagonal
 from gpkit.linalg.tiled import TiledCholesky, tiled_cholesky
 from gpkit.linalg.triangular import trsm
 from gpkit.operators.assembled import covariance_tile_bytes, covariance_tiles
@@ -18,10 +18,13 @@ from gpkit.results import Status, worst
 
 # Pivots that are taken out of stored tiles: enough for what is left to be of the size of
 # the short-range part of the kernel, at the cost of one narrow matrix product a tile.
-_DEFLATED = 64
+_DEFLATED = 32
 _BLOCK = 64
 # Pivots below this share of the smallest noise variance change nothing that the noise does not.
 _NEGLIGIBLE = 1e-2
+# Added to the matrix of the pivots, in units of its diagonal: pivots chosen for other parameters
+# may be dependent under these.
+_JITTER = 1e-10
 # The rank of a preconditioner that is a whole factor.
 FULL = "full"
 # Nominal rate of two cores in float32 products.
@@ -32,8 +35,8 @@ _FLOPS = 250e9
 class Preconditioner(eqx.Module):
     r"""P near H, as data: $L L^\top + \Sigma$ with a partial Cholesky factor L of $K(X, X)$,
 
-    or a whole Cholesky factor of H in single precision. `pivots` are the rows of the first columns
-    of the partial factor, -1 where there are fewer. `status` is that of the factorisation.
+    or a whole Cholesky factor of H in single precision. `pivots` are the rows of the columns of the
+    partial factor, -1 where there are fewer. `status` is that of the factorisation.
     """
 
     matrix: LowRankPlusDiagonal | TiledCholesky
@@ -53,7 +56,7 @@ def full_fits(n: int, memory: int) -> bool:
 
 
 def precondition(H: Covariance, *, rank: int | str | None, key: Array) -> Preconditioner:
-    r"""Randomly pivoted Cholesky of the kernel's part, plus the noise; never differentiated.
+    r"""Randomly pivoted Cholesky of the kernel's part, plus the noise; data.
 
     `rank` None is `default_rank`. Pivoting ends early where what is left lies below a hundredth
     of the noise. "full" is the Cholesky factor of H in float32: $n^3 / 3$ flops and $2 n^2$ bytes,
@@ -64,7 +67,7 @@ def precondition(H: Covariance, *, rank: int | str | None, key: Array) -> Precon
     full = rank == FULL
     rank = _DEFLATED if full else default_rank(n) if rank is None else rank
     rank = min(int(rank), n)
-    noise = H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0)
+    noise = _noise(H)
     diagonal = H.kernel_diagonal()
     rtol = jnp.maximum(
         _NEGLIGIBLE * jnp.min(noise) / jnp.max(diagonal), n * jnp.finfo(diagonal.dtype).eps
@@ -72,24 +75,56 @@ def precondition(H: Covariance, *, rank: int | str | None, key: Array) -> Precon
     partial = randomly_pivoted_cholesky(
         H.kernel_columns, diagonal, rank=rank, key=key, block_size=min(_BLOCK, n), rtol=rtol
     )
-    pivots = partial.pivots[:_DEFLATED]
+    if not full:
+        return _worst(from_pivots(H, partial.pivots), partial.status)
+    matrix = tiled_cholesky(covariance_tiles(H, dtype=jnp.float32), n)
     status = jnp.where(jnp.min(noise) > 0, partial.status, Status.NOT_POSITIVE_DEFINITE)
-    if full:
-        matrix = tiled_cholesky(covariance_tiles(H, dtype=jnp.float32), n)
-        return Preconditioner(matrix, pivots, worst(status, matrix.status))
-    return Preconditioner(low_rank_plus_diagonal(partial.factor, noise), pivots, status)
+    return Preconditioner(matrix, partial.pivots, worst(status, matrix.status))
 
 
-def deflation(H: Covariance, pivots: Int[Array, " r"]) -> Float[Array, "n r"]:
-    r"""L with $L L^\top = K_{:S} K_{SS}^{-1} K_{S:}$ for these pivots S: what they explain of K.
+def from_pivots(H: Covariance, pivots: Int[Array, " r"]) -> Preconditioner:
+    r"""P with $L L^\top = K_{:S} (K_{SS} + \epsilon I)^{-1} K_{S:}$ for these pivots S.
 
-    Unlike the preconditioner it belongs to H itself: taken out of stored tiles, it must leave
-    what is small.
+    A smooth function of the parameters of H as long as the pivots stay, and below H, so that no
+    eigenvalue of the whitened matrix lies below one.
     """
-    H = jax.lax.stop_gradient(H)
-    used = pivots >= 0
+    noise = _noise(H)
+    factor = _partial_factor(H, pivots)
+    status = jnp.where(jnp.min(noise) > 0, Status.SUCCESS, Status.NOT_POSITIVE_DEFINITE)
+    finite = jnp.all(jnp.isfinite(factor))
+    status = jnp.where(finite, status, Status.NON_FINITE).astype(jnp.int32)
+    return Preconditioner(partial_cholesky_plus_diagonal(factor, noise), pivots, status)
+
+
+def deflation(H: Covariance, pivots: Int[Array, " r"]) -> Float[Array, "n q"]:
+    """What the first of these pivots explain of K, as a factor.
+
+    It belongs to H itself, unlike a preconditioner that was made for other parameters: taken out
+    of stored tiles, it must leave what is small.
+    """
+    return _partial_factor(jax.lax.stop_gradient(H), pivots[:_DEFLATED])
+
+
+def pivot_block(H: Covariance, pivots: Int[Array, " r"]) -> Float[Array, "r r"]:
+    r"""$K_{SS} + \epsilon I$; the identity where pivots are missing."""
     rows = jnp.maximum(pivots, 0)
-    columns = jnp.where(used, H.kernel_columns(rows), 0.0)
-    block = jnp.where(used[:, None] & used[None, :], columns[rows], 0.0)
-    factor = cholesky(block + jnp.diag(jnp.where(used, 0.0, 1.0))).factor
-    return trsm(factor, columns.T).T
+    block = H.kernel.gram(H.X[rows], H.X[rows])
+    if H.mask is not None:
+        pivots = jnp.where(H.mask[rows], pivots, -1)
+    used = pivots >= 0
+    block = jnp.where(used[:, None] & used[None, :], block, 0.0)
+    small = _JITTER * jnp.max(jnp.diagonal(block))
+    return block + jnp.diag(jnp.where(used, small, 1.0))
+
+
+def _partial_factor(H: Covariance, pivots: Int[Array, " r"]) -> Float[Array, "n r"]:
+    columns = jnp.where(pivots >= 0, H.kernel_columns(jnp.maximum(pivots, 0)), 0.0)
+    return trsm(cholesky(pivot_block(H, pivots)).factor, columns.T).T
+
+
+def _noise(H: Covariance) -> Float[Array, " n"]:
+    return H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0)
+
+
+def _worst(P: Preconditioner, status: Int[Array, ""]) -> Preconditioner:
+    return Preconditioner(P.matrix, P.pivots, worst(P.status, status))
