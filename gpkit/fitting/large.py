@@ -76,10 +76,10 @@ def fit_large(
     worth = max(tol, x.size / solver.num_probes, _WORTH * float(np.sum(np.asarray(rows.mask))))
     newton = QuasiNewton(inverse, worth)
     runs: list[Run] = []
-    ends, quiet, status = [], 0, Status.MAX_STEPS
+    ends, quiet, hard, status = [], 0, False, Status.MAX_STEPS
     try:
         for number in range(_MAX_SEGMENTS):
-            segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x)
+            segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x, hard)
             done = sum(len(r.history.value) - 1 for r in runs)
             if done >= max_steps:
                 break
@@ -92,7 +92,7 @@ def fit_large(
             if not np.isfinite(found.value):
                 status = Status.NON_FINITE
                 break
-            x = found.x
+            x, hard = found.x, segment.hard
             quiet = quiet + 1 if found.start_value - found.value < _QUIET * worth else 0
             ends = [*ends, x] if quiet else [x]
             if found.status == Status.INTERRUPTED or quiet >= _LATE:

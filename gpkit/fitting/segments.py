@@ -10,7 +10,6 @@ from jax.flatten_util import ravel_pytree
 
 from gpkit._types import Array, PyTree
 from gpkit.fitting.problem import Evaluation, Problem, model_at, unflatten
-from gpkit.linalg.preconditioners import LowRankPlusDiagonal
 from gpkit.means import prior_mean
 from gpkit.model import GP
 from gpkit.operators.covariance import covariance
@@ -20,24 +19,33 @@ from gpkit.results import Estimate, Status
 from gpkit.solvers.iterative import Iterative, Report
 from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, precondition
 
-# Share of the depth beyond which a run is a hard one.
-_MANY = 0.6
+# A whole factor costs n^3 / 3 flops a segment and leaves few steps, each of some 32 n^2 flops, of
+# some six evaluations: it pays for every step it saves beyond one for so many rows.
+_FEW, _ROWS_A_STEP = 6, 1200
 # Steps that a solve may take where a line search tries parameters far away.
-_TRIAL_STEPS = 60
+_TRIAL_STEPS = 200
 
 
 class Segment:
-    """The objective near one point under frozen probes."""
+    """The objective near one point under frozen probes.
 
-    def __init__(self, model: GP, rows: Rows, solver: Iterative, key: Array, x: np.ndarray):
+    `hard` asks for the best preconditioner that fits at once; True afterwards where it was needed.
+    """
+
+    def __init__(
+        self, model: GP, rows: Rows, solver: Iterative, key: Array, x: np.ndarray, hard: bool
+    ):
         self._params, self._rest = partition(model)
         self._rows, self._key, self._start = rows, key, x
-        P = _precondition(model_at(model, x), rows, solver.rank, key)
+        at = model_at(model, x)
+        make = _strongest if hard else _weak
+        P = make(at, rows, solver, key)
         start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
         bounded = replace(solver, max_steps=min(solver.max_steps, _TRIAL_STEPS))
         depth = jnp.asarray(solver.depth, jnp.int32)
         self._solver = _hold(bounded, P, depth, start)
         self._explored = self._worn = False
+        self.hard = hard
 
     def worn(self) -> bool:
         """Whether the frozen preconditioner has become too poor to go on with."""
@@ -48,7 +56,8 @@ class Segment:
 
     def evaluate(self, x: np.ndarray) -> Evaluation:
         value, gradient, estimate, report = self._evaluated(x)
-        if not self._explored and self._hard(report):
+        if not self._explored and not self.hard and self._too_many(report):
+            self.hard = True
             P = _strongest(self._model(x), self._rows, self._solver, self._key)
             self._solver = _hold(self._solver, P, self._solver.steps, self._solver.start)
             value, gradient, estimate, report = self._evaluated(x)
@@ -61,9 +70,9 @@ class Segment:
             self._explored = True
         else:
             self._worn = int(report.extra_steps) > int(report.num_steps)
-            if Status(int(estimate.status)) >= Status.MAX_STEPS:
-                # A trial whose weights were not found would look better than it is.
-                value = -jnp.inf
+        if Status(int(estimate.status)) >= Status.MAX_STEPS:
+            # Weights that were not found make a trial look better than it is, by no more than this.
+            value = value - estimate.error_bound
         slope = -np.asarray(gradient, np.float64)
         return Evaluation(-float(value), slope, int(estimate.status), float(estimate.error_bound))
 
@@ -71,15 +80,11 @@ class Segment:
         at = jnp.asarray(x, self._rows.X.dtype)
         return _evaluate(at, self._params, self._rest, self._rows, self._solver, self._key)
 
-    def _hard(self, report: Report) -> bool:
+    def _too_many(self, report: Report) -> bool:
         """Whether low rank leaves so many steps that a whole factor is worth making."""
-        solver = self._solver
-        assert solver.preconditioner is not None
-        return (
-            isinstance(solver.preconditioner.matrix, LowRankPlusDiagonal)
-            and int(report.num_steps) > _MANY * solver.depth
-            and full_fits(self._rows.X.shape[0], solver.memory)
-        )
+        n = self._rows.X.shape[0]
+        many = int(report.num_steps) > _FEW + n / _ROWS_A_STEP
+        return many and full_fits(n, self._solver.memory)
 
     def _model(self, x: np.ndarray) -> GP:
         return eqx.combine(unflatten(jnp.asarray(x), self._params), self._rest)
@@ -102,6 +107,10 @@ def _strongest(model: GP, rows: Rows, solver: Iterative, key: Array) -> Precondi
         P = _precondition(model, rows, FULL, key)
         if Status(int(P.status)).usable:
             return P
+    return _weak(model, rows, solver, key)
+
+
+def _weak(model: GP, rows: Rows, solver: Iterative, key: Array) -> Preconditioner:
     return _precondition(model, rows, solver.rank, key)
 
 

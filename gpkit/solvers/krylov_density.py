@@ -29,18 +29,20 @@ from gpkit.results import Status, worst
 _VECTORS = 6
 # Steps without a smaller residual after which the weights have met the limit of the tiles.
 _PATIENCE = 100
-# Nats that the error of the weights may cost where no tolerance is given.
-_NATS = 1e-3
+# Nats that the error of the weights may cost where no tolerance is given, and what the residual
+# must prove of it: the proof divides by the noise variance, far below the spectrum of H.
+_NATS, _PROVEN = 1e-3, 0.1
 
 
 class Budget(NamedTuple):
-    """What a run may cost: sizes are static, the number of steps may be data.
+    r"""What a run may cost: sizes are static, the number of steps may be data.
 
     The run makes `steps` steps if these are fewer than `depth`; otherwise it ends at its tolerances
     for the weights and for the probes. `max_steps` are those of conjugate gradients that may
     follow for the weights. Where `rtol` is None the weights may be wrong by what costs a
-    thousandth of a nat: the quadratic form lacks the square of the energy norm of their error,
-    at most that of the whitened residual.
+    thousandth of a nat, and, unless `steps` are given, provably a tenth: the quadratic form lacks
+    the square of the energy norm of their error, which the whitened residual is near to, and at
+    most $|r|^2 / \sigma^2$.
     """
 
     depth: int
@@ -104,7 +106,8 @@ def krylov(
     left = jnp.maximum(jnp.linalg.norm(first, axis=0), tiny)
     if budget.rtol is None:
         target = jnp.full(t, math.sqrt(2 * _NATS / t), r.dtype)
-        rtol = target * jnp.sqrt(jnp.min(noise)) / jnp.maximum(jnp.linalg.norm(r, axis=0), tiny)
+        proven = jnp.sqrt(2 * _PROVEN / t * jnp.min(noise))
+        rtol = proven / jnp.maximum(jnp.linalg.norm(r, axis=0), tiny)
     else:
         target = budget.rtol * jnp.linalg.norm(P.whiten(r), axis=0)
         rtol = jnp.full(t, budget.rtol, r.dtype)
@@ -122,8 +125,7 @@ def krylov(
     floor = P.floor(noise)
     spectra = ritz(run, floor)
     solution = run.combine(spectra.apply(jnp.reciprocal))[:, :t]
-    if budget.rtol is None:
-        # Met in the energy norm: conjugate gradients would only report the residual.
+    if budget.rtol is None and budget.steps is not None:
         rtol = jnp.where(run.solve_residual[:t] <= limits[:t], 1.0, rtol)
     solved = cg(
         product, r, x0=x + P.whiten_transpose(solution), preconditioner=P.solve,

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from gpkit._types import Array, Float, Int
+from gpkit._types import Array, Float, Int, Scalar
 from gpkit.linalg.factorisation import cholesky
 from gpkit.linalg.pivoted import randomly_pivoted_cholesky
 from gpkit.linalg.preconditioners import LowRankPlusDiagonal, partial_cholesky_plus_diagonal
@@ -22,6 +22,8 @@ _DEFLATED = 32
 _BLOCK = 64
 # Pivots below this share of the smallest noise variance change nothing that the noise does not.
 _NEGLIGIBLE = 1e-2
+# Rounding units of the largest eigenvalue by which the noise of a whole factor is raised.
+_ROUNDED = 2.0
 # Added to the matrix of the pivots, in units of its diagonal: pivots chosen for other parameters
 # may be dependent under these.
 _JITTER = 1e-10
@@ -59,8 +61,9 @@ def precondition(H: Covariance, *, rank: int | str | None, key: Array) -> Precon
     r"""Randomly pivoted Cholesky of the kernel's part, plus the noise; data.
 
     `rank` None is `default_rank`. Pivoting ends early where what is left lies below a hundredth
-    of the noise. "full" is the Cholesky factor of H in float32: $n^3 / 3$ flops and $2 n^2$ bytes,
-    for noise so small that low rank leaves hundreds of steps.
+    of the noise. "full" is the Cholesky factor in float32 of H, noise raised to what that precision
+    resolves: $n^3 / 3$ flops and $2 n^2$ bytes, for noise so small that low rank leaves hundreds
+    of steps.
     """
     H = jax.lax.stop_gradient(H)
     n = H.X.shape[0]
@@ -77,9 +80,18 @@ def precondition(H: Covariance, *, rank: int | str | None, key: Array) -> Precon
     )
     if not full:
         return _worst(from_pivots(H, partial.pivots), partial.status)
-    matrix = tiled_cholesky(covariance_tiles(H, dtype=jnp.float32), n)
+    raised = eqx.tree_at(lambda H: H.noise, H, jnp.maximum(noise, _resolved(H)))
+    matrix = tiled_cholesky(covariance_tiles(raised, dtype=jnp.float32), n)
     status = jnp.where(jnp.min(noise) > 0, partial.status, Status.NOT_POSITIVE_DEFINITE)
     return Preconditioner(matrix, partial.pivots, worst(status, matrix.status))
+
+
+def _resolved(H: Covariance) -> Scalar:
+    """Some rounding units of float32 times the largest eigenvalue, by one step from ones."""
+    ones = jnp.ones(H.X.shape[0], H.X.dtype)
+    image = H.matmul(ones, operator=H.operator(dtype=jnp.float32))
+    largest = jnp.linalg.norm(image) / jnp.linalg.norm(ones)
+    return _ROUNDED * jnp.finfo(jnp.float32).eps * largest
 
 
 def from_pivots(H: Covariance, pivots: Int[Array, " r"]) -> Preconditioner:
