@@ -42,6 +42,8 @@ def test_solution_and_true_residual(name):
     a, b = with_spectrum(SPECTRA[name]), rhs()
     result = solve(a, b, 1e-10, zeros)
     residual = np.linalg.norm(b - a @ result.solution, axis=0)
+    scale = 1e-13 * float(np.max(np.abs(a)) * np.max(np.abs(result.solution)))
+    np.testing.assert_allclose(result.residual, b - a @ result.solution, atol=N * scale)
     assert (result.status == Status.SUCCESS).all()
     assert (residual <= 1e-10 * np.linalg.norm(b, axis=0)).all()
     np.testing.assert_allclose(result.residual_norm, residual, rtol=1e-2, atol=1e-13)

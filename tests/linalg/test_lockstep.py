@@ -115,3 +115,11 @@ def test_failures_have_a_status():
 def test_depth_below_one_is_refused():
     with pytest.raises(ValueError, match="depth"):
         lockstep_lanczos(lambda U: B @ U, V, depth=0)
+
+
+@pytest.mark.parametrize("steps", [5, 11])
+def test_images_are_products_that_were_not_made(steps):
+    run, spectra = run_of(rtol=0.0, max_steps=steps)
+    for weights in (spectra.apply(jnp.reciprocal), spectra.derivative(jnp.log, rank=3)):
+        vectors, images = run.combine(weights), run.combine_images(weights)
+        np.testing.assert_allclose(images, B @ vectors, atol=1e-11)

@@ -5,7 +5,11 @@ import pytest
 
 from gpkit.linalg.conjugate_gradients import cg
 from gpkit.linalg.pivoted import pivoted_cholesky
-from gpkit.linalg.preconditioners import low_rank_plus_diagonal
+from gpkit.linalg.preconditioners import (
+    low_rank_plus_diagonal,
+    partial_cholesky_plus_diagonal,
+    whitening_gradient,
+)
 from gpkit.results import Status
 
 N, RANK = 50, 7
@@ -139,3 +143,19 @@ def test_bad_arguments_are_named():
         low_rank_plus_diagonal(jnp.ones((5, 1)), 0.0)
     with pytest.raises(ValueError, match="factor"):
         low_rank_plus_diagonal(jnp.ones((5, 1)), jnp.ones(4))
+
+
+def test_whitening_gradient_is_that_of_reverse_mode():
+    rng = np.random.default_rng(0)
+    factor = jnp.asarray(np.tril(rng.standard_normal((50, 12))))
+    diagonal = jnp.asarray(rng.uniform(0.1, 2.0, 50))
+    U, G = (jnp.asarray(rng.standard_normal((50, 3))) for _ in range(2))
+
+    def form(factor, diagonal):
+        P = partial_cholesky_plus_diagonal(factor, diagonal)
+        return P.logdet() + 2 * jnp.sum(P.whiten_transpose(U) * G)
+
+    wanted = jax.grad(form, argnums=(0, 1))(factor, diagonal)
+    P = partial_cholesky_plus_diagonal(factor, diagonal)
+    for a, b in zip(whitening_gradient(P, U, G), wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)

@@ -58,3 +58,29 @@ def test_what_does_not_fit_or_is_not_symmetric_is_refused():
         StoredOperator(KernelOperator(KERNEL, X), memory="1MB")
     with pytest.raises(ValueError, match="leave Z out"):
         StoredOperator(KernelOperator(KERNEL, X, X))
+
+
+@pytest.mark.parametrize("kernel", [KERNEL, 1.3 * gk.Matern12([0.7, 1.6]), 1.3 * gk.Periodic(2.0)])
+def test_deflated_tiles_round_what_is_left_and_not_the_matrix(kernel):
+    # Equal rows, and points far from the origin.
+    points = X.at[5:9].set(X[0]) + 100.0
+    K = kernel.gram(points, points)
+    values, vectors = jnp.linalg.eigh(K)
+    factor = vectors[:, -60:] * jnp.sqrt(values[-60:])
+    left = float(jnp.max(jnp.abs(K - factor @ factor.T)))
+    op = KernelOperator(kernel, points, dtype=jnp.float32)
+    deflated = StoredOperator(op, deflation=factor)
+    plain = StoredOperator(op)
+    unit = jnp.eye(N)[:, :40]
+    errors = [float(jnp.max(jnp.abs(found @ unit - K[:, :40]))) for found in (deflated, plain)]
+    assert errors[0] < 1e-7 * left + 1e-11
+    assert left > 0.2 or errors[0] < 0.5 * errors[1]
+
+
+def test_quadratic_form_has_the_gradient_of_the_bilinear_one():
+    op = KernelOperator(KERNEL, X.at[5:9].set(X[0]))
+    c = jnp.asarray([0.5, -1.0, 2.0])
+    found = op.quadratic_gradient(V, c)
+    wanted = op.bilinear_gradient(V * c, V)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-6)
