@@ -16,7 +16,7 @@ from gpkit.operators.covariance import covariance
 from gpkit.padding import Rows
 from gpkit.params import log_prior, partition
 from gpkit.results import Estimate, Status
-from gpkit.solvers.iterative import Iterative, Report
+from gpkit.solvers.iterative import MARGIN, Iterative, Report
 from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, precondition
 
 # A whole factor costs n^3 / 3 flops a segment and leaves few steps, each of some 32 n^2 flops, of
@@ -63,7 +63,7 @@ class Segment:
             value, gradient, estimate, report = self._evaluated(x)
         if not self._explored:
             # The first evaluation finds how many steps are needed; all others take as many.
-            steps = report.num_steps + 2
+            steps = report.num_steps + MARGIN
             limit = jnp.minimum(steps, self._solver.depth)
             P = self._solver.preconditioner
             self._solver = _hold(self._solver, P, limit, report.weights)

@@ -29,6 +29,7 @@ from gpkit.solvers.costs import (
 )
 from gpkit.solvers.dense import Dense
 from gpkit.solvers.iterative import Iterative
+from gpkit.solvers.krylov_density import VECTORS
 from gpkit.solvers.preconditioning import FULL, default_rank
 
 Task = Literal["value", "gradient", "posterior"]
@@ -42,8 +43,6 @@ _FULL_STEPS = 4
 # Arrays of n x n, and the share of the work of value and gradient, of a dense evaluation.
 _ARRAYS = {"value": 3, "gradient": 4, "posterior": 3}
 _SHARES = {"value": 1 / 3.6, "gradient": 1.0, "posterior": 1 / 3.6}
-# Columns of the gradient pass for each probe: the vectors that `krylov_slopes` keeps.
-_VECTORS = 8
 # What the seconds of a dense posterior count for.
 _EXACT = 0.25
 # Rows that a posterior is asked for at the least.
@@ -215,7 +214,7 @@ def _iterative(size: Size, solver: Iterative, costs: Costs, task: Task) -> tuple
     name = "stored" if stored else "recomputed"
     if task == "posterior" and root_bytes(size.n) <= solver.memory:
         return name, root_seconds(size, costs, columns=_ROWS), root_bytes(size.n)
-    gradient = 1 + _VECTORS * run.probes if task == "gradient" else 0
+    gradient = 1 + VECTORS * run.probes if task == "gradient" else 0
     seconds = iterative_seconds(size, costs, run, stored=stored, gradient_columns=gradient)
     needed = iterative_bytes(size, run, stored=stored)
     if solver.rank == FULL:

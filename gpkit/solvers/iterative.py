@@ -9,18 +9,17 @@ import jax.numpy as jnp
 
 from gpkit._types import Array, Float, Int, PyTree
 from gpkit.linalg.implicit import first_order_only, with_stored_gradient
-from gpkit.linalg.tiled import TiledCholesky
+from gpkit.linalg.preconditioners import LowRankPlusDiagonal
 from gpkit.operators.covariance import Covariance
 from gpkit.operators.memory import parse_memory
 from gpkit.operators.recomputed import KernelOperator
 from gpkit.operators.stored import StoredOperator, stored_bytes
 from gpkit.results import Estimate, worst
-from gpkit.solvers.adjoint_gradient import adjoint_gradient
 from gpkit.solvers.base import AbstractSolver
 from gpkit.solvers.iterative_factor import IterativeFactor
 from gpkit.solvers.krylov_bound import Operator, error_bound
-from gpkit.solvers.krylov_density import Budget, Krylov, krylov, trace_terms
-from gpkit.solvers.preconditioner_gradient import preconditioner_gradient
+from gpkit.solvers.krylov_density import Budget, Krylov, krylov
+from gpkit.solvers.krylov_gradient import log_density_gradient
 from gpkit.solvers.preconditioning import (
     FULL,
     Preconditioner,
@@ -32,6 +31,8 @@ from gpkit.solvers.preconditioning import (
 _GRADIENTS = ("forward", "pathwise", "solves", "adjoint")
 _MEMORY = "4GB"
 _RTOL = 1e-5
+# Steps that a frozen solver makes beyond those that were needed where it was made.
+MARGIN = 2
 # The part of the memory that bases may take; the rest is for tiles.
 _BASES = 0.25
 _ONCE = (
@@ -178,14 +179,15 @@ class Iterative(AbstractSolver):
         )
 
     def frozen(self, H: Covariance, residual: Float[Array, "n ..."], *, key: Array) -> "Iterative":
-        """This solver with preconditioner, number of steps and first guess kept as data.
+        """This solver with pivots, number of steps and first guess kept as data.
 
         Its log density under one key is a smooth function of the parameters: what a line search
-        needs. Valid, and cheap, as long as the parameters stay near those of H.
+        needs. A low-rank preconditioner follows the parameters at fixed pivots, and the gradient
+        with it; a whole factor stays as it is, cheap as long as they stay near those of H.
         """
         columns = residual.reshape(residual.shape[0], -1)
         found, P = _explore(self, H, columns, key)
-        steps = jnp.minimum(found.num_steps + 1 + found.num_steps // 4, self.depth)
+        steps = jnp.minimum(found.num_steps + MARGIN, self.depth)
         where = lambda s: (s.preconditioner, s.steps, s.start)  # noqa: E731
         return eqx.tree_at(
             where, self, (P, steps, found.weights), is_leaf=lambda leaf: leaf is None
@@ -211,9 +213,14 @@ class Iterative(AbstractSolver):
         held = self.preconditioner
         if held is None:
             return precondition(H, rank=self.rank, key=key)
-        if isinstance(held.matrix, TiledCholesky):
+        if not self._follows(held):
             return jax.lax.stop_gradient(held)
         return jax.lax.stop_gradient(from_pivots(H, held.pivots))
+
+    def _follows(self, held: Preconditioner | None) -> bool:
+        """Whether a preconditioner that is held follows the parameters, at fixed pivots."""
+        low_rank = held is not None and isinstance(held.matrix, LowRankPlusDiagonal)
+        return low_rank and self.gradient != "adjoint"
 
     def _run(self, H: Covariance, r: Array, key: Array) -> tuple[Krylov, Preconditioner, Any]:
         pivots, probes = jax.random.split(key)
@@ -238,34 +245,15 @@ class Iterative(AbstractSolver):
         rows = H.num_rows()
         constant = 0.5 * math.log(2 * math.pi) * rows * t
         samples = -0.5 * found.quadratic - 0.5 * t * found.samples - constant
-        gradient = self._gradient(H, found, P)
+        gradient = log_density_gradient(
+            H, found, P, estimator=self.gradient, memory=self.memory,
+            follows=self._follows(self.preconditioner),
+        )  # fmt: skip
         bound = error_bound(H, found, operator)
         status = worst(found.status, P.status)
         took = Report(found.weights, found.num_steps, found.extra_steps)
         report = samples, bound, status, took
         return jnp.mean(samples), (gradient, -found.weights), report
-
-    def _gradient(self, H: Covariance, found: Krylov, P: Preconditioner) -> PyTree:
-        """The derivative of the value with respect to the arrays of H."""
-        weights, t = found.weights, found.weights.shape[1]
-        half = jnp.full((t,), 0.5, weights.dtype)
-        if self.gradient == "adjoint":
-            depth = found.spectra.values.shape[1]
-            trace = adjoint_gradient(H, P, found.probes, depth=depth, memory=self.memory)
-            return _less(_pull_back(H, weights, half, self.memory), 0.5 * t, trace)
-        terms = trace_terms(found, self.gradient)
-        columns = jnp.concatenate([weights, P.matrix.whiten_transpose(terms.vectors)], axis=1)
-        coefficients = jnp.append(half, -0.5 * t * terms.coefficients)
-        rest = _pull_back(H, columns, coefficients, self.memory)
-        if self.preconditioner is None or isinstance(P.matrix, TiledCholesky):
-            return rest
-        # Held pivots: P follows the parameters, and so must its derivative.
-        moved = preconditioner_gradient(H, P.matrix, P.pivots, terms)
-        return _less(rest, 0.5 * t, moved)
-
-
-def _less(a: PyTree, factor: float, b: PyTree) -> PyTree:
-    return jax.tree.map(lambda a, b: a - factor * b, a, b)
 
 
 @eqx.filter_jit
@@ -275,20 +263,6 @@ def _explore(
     if H.mask is not None:
         r = jnp.where(H.mask[:, None], r, 0.0)
     return solver._run(H, r, key)[:2]
-
-
-def _pull_back(H: Covariance, S: Array, c: Array, memory: int) -> PyTree:
-    r"""Gradient of $\sum_k c_k s_k^\top H s_k$ with respect to the arrays of H.
-
-    Tiles in the precision of X: the entries of the sum cancel, far more than those of a product,
-    and a pass in float64 takes only a third longer than one in float32.
-    """
-    if H.mask is not None:
-        S = jnp.where(H.mask[:, None], S, 0.0)
-    found = H.operator(memory=memory).quadratic_gradient(S, c)
-    noise = (S * S) @ c
-    H = eqx.tree_at(lambda H: (H.kernel, H.X, H.noise), H, (found.kernel, found.X, noise))
-    return eqx.filter(H, eqx.is_inexact_array)
 
 
 def _needed(key: Array | None) -> Array:

@@ -25,8 +25,8 @@ from gpkit.operators.covariance import Covariance
 from gpkit.results import Status, worst
 
 # Vectors kept per probe of the gradient of log B: the share of its trace that is left out is
-# 1e-5 where the condition number of B is 100, 1e-3 where it is 10,000.
-_VECTORS = 6
+# 1e-9 where the condition number of B is 100, 1e-6 where it is 10,000.
+VECTORS = 8
 # Steps without a smaller residual after which the weights have met the limit of the tiles.
 _PATIENCE = 100
 # Nats that the error of the weights may cost where no tolerance is given, and what the residual
@@ -179,7 +179,7 @@ def trace_terms(found: Krylov, gradient: str) -> TraceTerms:
     t, m = found.weights.shape[1], found.probes.shape[1]
     spectra = found.spectra
     if gradient == "forward":
-        weights = spectra.derivative(jnp.log, rank=min(_VECTORS, spectra.values.shape[1]))
+        weights = spectra.derivative(jnp.log, rank=min(VECTORS, spectra.values.shape[1]))
         signs = jnp.ones(weights.shape[2], weights.dtype)
     elif gradient == "pathwise":
         weights, signs = spectra.apply(lambda x: 1 / jnp.sqrt(x)), jnp.ones(1)
