@@ -21,6 +21,8 @@ _SUBSET, _LARGER = 1000, 3000
 # A few thousand rows can often be interpolated: a noise variance that a subset puts below this
 # share of the variance of y says nothing, and starts the full problem at its hardest.
 _SMALLEST_NOISE = 3e-3
+# Nats a row that a step on a subset may still move: all rows will say many times as much.
+_SETTLED = 1e-3
 # Step of the differences of gradients.
 _DIFFERENCE = 1e-3
 
@@ -35,8 +37,7 @@ def fit_subsets(
     size = min(_SUBSET, len(keep))
     order = rng.permutation(keep)
     first = _some(rows, np.sort(order[:size]))
-    # A nat on a subset is a small part of what all rows say: no use in settling it to less.
-    options: dict[str, Any] = {"max_steps": min(40, max_steps), "tol": 1.0, "progress": progress}
+    options: dict[str, Any] = {"max_steps": min(40, max_steps), "progress": progress}
     problem = make_problem(model, first, Dense(), None)
     # Scales are read off all rows: a column may be constant in a subset.
     other = data_start(model, rows)
@@ -46,13 +47,14 @@ def fit_subsets(
     for i, start in enumerate(starts):
         rival = np.inf if best is None else best.value
         stage = f"subset of {size} rows, start {i + 1}"
-        found = run(problem, start, stage=stage, rival=rival, **options)
+        found = run(problem, start, stage=stage, rival=rival, tol=_SETTLED * size, **options)
         best = found if best is None or found.value < best.value else best
     assert best is not None
     count = ravel_pytree(partition(model)[0])[0].size
-    larger = _some(rows, np.sort(order[-min(_LARGER, len(keep)) :]))
-    rest = make_problem(model, larger, Dense(), None)
-    again = run(rest, best.x, stage=f"subset of {min(_LARGER, len(keep))} rows", **options)
+    size_now = min(_LARGER, len(keep))
+    rest = make_problem(model, _some(rows, np.sort(order[-size_now:])), Dense(), None)
+    stage = f"subset of {size_now} rows"
+    again = run(rest, best.x, stage=stage, tol=_SETTLED * size_now, **options)
     best = again if np.isfinite(again.value) else best
     inverse = _inverse_curvature(problem, best.x, count, len(keep) / size)
     return _with_noise(model_at(model, best.x[:count]), rows), inverse
@@ -64,16 +66,15 @@ def _some(rows: Rows, chosen: np.ndarray) -> Rows:
 
 
 def _inverse_curvature(problem: Problem, x: np.ndarray, count: int, growth: float) -> np.ndarray:
-    """Inverse of the curvature at x times `growth`, the curvature by differences of gradients.
+    """Inverse of the curvature at x times `growth`, the curvature by forward differences.
 
     Directions in which all rows would say less than one nat are taken as if they said one.
     """
-    columns = []
+    here, columns = problem.evaluate(x).gradient, []
     for j in range(count):
         shift = np.zeros_like(x)
         shift[j] = _DIFFERENCE
-        up, down = problem.evaluate(x + shift), problem.evaluate(x - shift)
-        columns.append((up.gradient - down.gradient)[:count] / (2 * _DIFFERENCE))
+        columns.append((problem.evaluate(x + shift).gradient - here)[:count] / _DIFFERENCE)
     curvature = np.nan_to_num(np.array(columns))
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     return vectors / np.maximum(growth * np.abs(values), 1.0) @ vectors.T
