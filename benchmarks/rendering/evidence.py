@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from benchmarks.rendering.figures import grid, marker
+from benchmarks.rendering.figures import grid, marker, seconds_axis
 from benchmarks.rendering.markdown import header, number, table
 
 STOCK = "gpytorch-stock"
@@ -200,8 +200,8 @@ def draw(document):
                     job["setting"].replace("noise ", ""), (then, max(error(job), 1e-9)),
                     fontsize=6, xytext=(4, 2), textcoords="offset points",
                 )  # fmt: skip
-            axis.set(xscale="log", yscale="log")
-            axis.set_xlabel("seconds of an evaluation", fontsize=8)
+            axis.set_yscale("log")
+            seconds_axis(axis, "seconds of an evaluation")
             axis.set_ylabel(label, fontsize=8)
             axis.set_title(problem, fontsize=9)
     for number_, engine in enumerate(engines):

@@ -1,6 +1,7 @@
 """Small pieces of pictures: matplotlib's Figure alone, no global state."""
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 # Distinct without colour, too; the colours are told apart by colour-blind readers.
 _MARKERS = "osD^vP*X"
@@ -15,6 +16,16 @@ def grid(rows, columns):
         axis.grid(True, alpha=0.3, linewidth=0.5)
         axis.tick_params(which="both", labelsize=7)
     return figure, axes.tolist()
+
+
+def seconds_axis(axis, label):
+    """A logarithmic axis of seconds with plain numbers, and room on its right for names."""
+    axis.set_xscale("log")
+    axis.margins(x=0.2)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_xlabel(label, fontsize=8)
 
 
 def marker(number):

@@ -3,7 +3,7 @@
 import statistics
 
 from benchmarks.rendering.evidence import failures, ordered, unique, versions
-from benchmarks.rendering.figures import grid, marker
+from benchmarks.rendering.figures import grid, marker, seconds_axis
 from benchmarks.rendering.markdown import header, number, table
 
 STOCK, STEPS = "gpytorch-stock", "gpytorch-steps"
@@ -133,14 +133,14 @@ def draw(document):
         reference = document["references"].get(problem)
         if reference:
             axis.axhline(reference["test"]["nlpd"], color="black", linewidth=0.8, linestyle=":")
-        axis.set_xscale("log")
-        axis.set_xlabel("seconds from the start of the process", fontsize=8)
+        seconds_axis(axis, "seconds from the start of the process")
         axis.set_ylabel("test NLPD", fontsize=8)
         axis.set_title(problem, fontsize=9)
     for axis in panels[len(problems) :]:
         axis.set_axis_off()
     for number_, engine in enumerate(engines):
         panels[0].plot([], [], label=engine, **marker(number_))
-    panels[0].plot([], [], color="black", linewidth=0.8, linestyle=":", label="dense ML-II")
+    if any(document["references"].get(problem) for problem in problems):
+        panels[0].plot([], [], color="black", linewidth=0.8, linestyle=":", label="dense ML-II")
     figure.legend(loc="outside upper center", ncols=4, fontsize=8)
     return figure
