@@ -66,7 +66,8 @@ class Iterative(AbstractSolver):
       `probe_rtol` (relative residuals of their linear systems; the error of the quadrature is
       of the size of the square).
     - `rtol`: by default what leaves an error of a thousandth of a nat, and 1e-5 for the solves of
-      a posterior.
+      a posterior. The derivative in y, the weights themselves, is then good to two or three
+      digits: pass 1e-5 where it is wanted for itself.
     - `max_steps`: steps of conjugate gradients that may follow for the weights alone.
     - `gradient`: estimator of the trace, "forward", "pathwise" or "solves", see
       `gpkit.solvers.krylov_density.trace_terms`; or "adjoint", the derivative of the quadrature

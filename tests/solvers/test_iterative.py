@@ -1,5 +1,7 @@
 """The matrix-free solver against the dense one: value, errors, gradients, solves."""
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -176,7 +178,9 @@ def test_gradient_with_respect_to_inputs_targets_and_noise_variances():
 
         return jax.jit(jax.grad(f, argnums=(0, 1, 2)))
 
-    many = Iterative(rank=150, num_probes=150, depth=64)
+    # The derivative in y is the weights themselves: as exact as their solve, which the value alone
+    # does not need to three digits.
+    many = Iterative(rank=150, num_probes=150, depth=64, rtol=1e-5)
     for found, exact in zip(value(many)(X, Y, known), value(Dense())(X, Y, known), strict=True):
         scale = np.abs(exact).max()
         np.testing.assert_allclose(found, exact, atol=0.2 * scale)
@@ -189,8 +193,11 @@ def test_gradient_with_respect_to_inputs_targets_and_noise_variances():
 def test_rows_outside_of_the_mask_change_nothing():
     mask = jnp.arange(N) < 250
     moved = X.at[250:].add(17.0)
-    a, ga = value_and_grad(MODEL, X, Y, SOLVER, KEY, mask)
-    b, gb = value_and_grad(MODEL, moved, Y.at[250:].set(5.0), SOLVER, KEY, mask)
+    # Distances are about the mean of all rows: other units in the last place of float64, which
+    # single precision may round the other way.
+    solver = replace(SOLVER, dtype="float64")
+    a, ga = value_and_grad(MODEL, X, Y, solver, KEY, mask)
+    b, gb = value_and_grad(MODEL, moved, Y.at[250:].set(5.0), solver, KEY, mask)
     np.testing.assert_allclose(a.value, b.value, rtol=1e-9)
     np.testing.assert_allclose(flat(ga), flat(gb), rtol=1e-6, atol=1e-8)
     alone = gp.log_evidence(MODEL, X[:250], Y[:250])
