@@ -127,6 +127,7 @@ def low_rank_plus_diagonal(
     return _build(factor, jnp.broadcast_to(jnp.sqrt(diagonal), factor.shape[:1]))
 
 
+@jax.jit
 def partial_cholesky_plus_diagonal(
     factor: Float[Array, "n r"], diagonal: Float[Array, " n"]
 ) -> LowRankPlusDiagonal:
