@@ -136,10 +136,11 @@ def _evaluate(
 
 
 def final_evidence(model: GP, rows: Rows, solver: Iterative, key: Array) -> Estimate:
-    """The evidence anew: fresh probes, and the best preconditioner of this model that fits."""
+    """The evidence anew: fresh probes, tight solves, the best preconditioner that fits."""
     params, rest = partition(model)
     P = _strongest(model, rows, solver, key)
     start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
-    held = _hold(solver, P, jnp.asarray(solver.depth, jnp.int32), start)
+    tight = replace(solver, rtol=solver.solve_rtol)
+    held = _hold(tight, P, jnp.asarray(solver.depth, jnp.int32), start)
     x = ravel_pytree(params)[0].astype(rows.X.dtype)
     return _evaluate(x, params, rest, rows, held, key)[2]

@@ -52,17 +52,19 @@ class Covariance(eqx.Module):
         V = jnp.asarray(V)
         operator = self.operator() if operator is None else operator
         product = self._inside(operator.matmul(self._inside(V)))
-        noise = self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
-        return product + jnp.expand_dims(noise, range(1, V.ndim)) * V
+        return product + jnp.expand_dims(self.row_noise(), range(1, V.ndim)) * V
 
     def diagonal(self) -> Float[Array, " n"]:
         """Diagonal of H."""
-        noise = self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
-        return self.kernel_diagonal() + noise
+        return self.kernel_diagonal() + self.row_noise()
+
+    def row_noise(self) -> Float[Array, " n"]:
+        """The noise variances, one at neutral rows."""
+        return self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
 
     def columns(self, indices: Int[Array, " k"]) -> Float[Array, "n k"]:
         """The columns of H at these positions."""
-        noise = self.noise if self.mask is None else jnp.where(self.mask, self.noise, 1.0)
+        noise = self.row_noise()
         places = jnp.arange(indices.shape[0])
         return self.kernel_columns(indices).at[indices, places].add(noise[indices])
 

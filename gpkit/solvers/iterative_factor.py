@@ -151,7 +151,7 @@ class IterativeFactor(AbstractFactor):
             solves.append(self._fast(b))
             return solves[0].solution
 
-        noise = self.H.noise if self.H.mask is None else jnp.where(self.H.mask, self.H.noise, 1.0)
+        noise = self.H.row_noise()
         estimate = inverse_diagonal_estimate(
             solve, self.preconditioner.matrix, key=key, num_probes=num_probes,
             diagonal=self.H.diagonal(), smallest=jnp.min(noise),

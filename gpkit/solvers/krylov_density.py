@@ -100,18 +100,9 @@ def krylov(
 
     x = jnp.zeros_like(r) if start is None else start
     first = P.whiten(r if start is None else r - product(start))
-    noise = H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0)
-    # Tolerances are relative to r, not to what a good start has left of it.
-    tiny = jnp.finfo(r.dtype).tiny
-    left = jnp.maximum(jnp.linalg.norm(first, axis=0), tiny)
-    if budget.rtol is None:
-        target = jnp.full(t, math.sqrt(2 * _NATS / t), r.dtype)
-        proven = jnp.sqrt(2 * _PROVEN / t * jnp.min(noise))
-        rtol = proven / jnp.maximum(jnp.linalg.norm(r, axis=0), tiny)
-    else:
-        target = budget.rtol * jnp.linalg.norm(P.whiten(r), axis=0)
-        rtol = jnp.full(t, budget.rtol, r.dtype)
-    limits = jnp.append(target / left, jnp.full(Z.shape[1:], budget.probe_rtol, r.dtype))
+    noise = H.row_noise()
+    limits, rtol = _tolerances(P, r, first, noise, budget)
+    limits = jnp.append(limits, jnp.full(Z.shape[1:], budget.probe_rtol, r.dtype))
     steps = jnp.asarray(budget.depth if budget.steps is None else budget.steps)
     run = lockstep_lanczos(
         whitened,
@@ -149,6 +140,24 @@ def krylov(
         run=run,
         spectra=spectra,
     )
+
+
+def _tolerances(
+    P: LowRankPlusDiagonal | TiledCholesky, r: Array, first: Array, noise: Array, budget: Budget
+) -> tuple[Array, Array]:
+    """Of the weights: relative to `first` in the run, and to r for conjugate gradients.
+
+    Both are meant relative to r, not to what a good start has left of it.
+    """
+    t, tiny = r.shape[1], jnp.finfo(r.dtype).tiny
+    if budget.rtol is None:
+        target = jnp.full(t, math.sqrt(2 * _NATS / t), r.dtype)
+        proven = jnp.sqrt(2 * _PROVEN / t * jnp.min(noise))
+        rtol = proven / jnp.maximum(jnp.linalg.norm(r, axis=0), tiny)
+    else:
+        target = budget.rtol * jnp.linalg.norm(P.whiten(r), axis=0)
+        rtol = jnp.full(t, budget.rtol, r.dtype)
+    return target / jnp.maximum(jnp.linalg.norm(first, axis=0), tiny), rtol
 
 
 class TraceTerms(NamedTuple):

@@ -70,7 +70,7 @@ def precondition(H: Covariance, *, rank: int | str | None, key: Array) -> Precon
     full = rank == FULL
     rank = _DEFLATED if full else default_rank(n) if rank is None else rank
     rank = min(int(rank), n)
-    noise = _noise(H)
+    noise = H.row_noise()
     diagonal = H.kernel_diagonal()
     rtol = jnp.maximum(
         _NEGLIGIBLE * jnp.min(noise) / jnp.max(diagonal), n * jnp.finfo(diagonal.dtype).eps
@@ -100,7 +100,7 @@ def from_pivots(H: Covariance, pivots: Int[Array, " r"]) -> Preconditioner:
     A smooth function of the parameters of H as long as the pivots stay, and below H, so that no
     eigenvalue of the whitened matrix lies below one.
     """
-    noise = _noise(H)
+    noise = H.row_noise()
     factor = _partial_factor(H, pivots)
     status = jnp.where(jnp.min(noise) > 0, Status.SUCCESS, Status.NOT_POSITIVE_DEFINITE)
     finite = jnp.all(jnp.isfinite(factor))
@@ -132,10 +132,6 @@ def pivot_block(H: Covariance, pivots: Int[Array, " r"]) -> Float[Array, "r r"]:
 def _partial_factor(H: Covariance, pivots: Int[Array, " r"]) -> Float[Array, "n r"]:
     columns = jnp.where(pivots >= 0, H.kernel_columns(jnp.maximum(pivots, 0)), 0.0)
     return trsm(cholesky(pivot_block(H, pivots)).factor, columns.T).T
-
-
-def _noise(H: Covariance) -> Float[Array, " n"]:
-    return H.noise if H.mask is None else jnp.where(H.mask, H.noise, 1.0)
 
 
 def _worst(P: Preconditioner, status: Int[Array, ""]) -> Preconditioner:
