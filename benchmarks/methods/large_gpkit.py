@@ -11,7 +11,8 @@ import numpy as np
 
 import gpkit as gp
 from benchmarks.methods.large_dense import model
-from gpkit.fitting import large
+from gpkit.fitting import large, subsets
+from gpkit.fitting.loop import run
 from gpkit.fitting.segments import Segment
 from gpkit.params import val
 
@@ -66,21 +67,31 @@ def _plain(estimate):
 
 
 class Watch:
-    """Keeps the parameters of every evaluation on all rows of a fit, with the time before it.
+    """Keeps parameters on the way of a fit, each with the seconds at which they were known:
 
-    A fit tells its progress, not its parameters: as long as the context lasts, its segments tell
-    what they are asked.
+    where the fits to subsets end, and those of every evaluation on all rows. A fit that is
+    interrupted there would return them or better ones. A fit tells its progress, not its
+    parameters: as long as the context lasts, subsets and segments tell what they are asked.
     """
 
     def __init__(self):
         self._began, self._seen = time.perf_counter(), []
 
     def __enter__(self):
-        large.Segment = self._watched
+        large.Segment, subsets.run = self._watched, self._ended
         return self
 
     def __exit__(self, *_):
-        large.Segment = Segment
+        large.Segment, subsets.run = Segment, run
+
+    def _ended(self, problem, start, **options):
+        found = run(problem, start, **options)
+        self._keep(-found.value, problem.model_at(found.x))
+        return found
+
+    def _keep(self, value, model, seconds=None):
+        now = time.perf_counter() - self._began
+        self._seen.append((now if seconds is None else seconds, value, parameters(model)))
 
     def _watched(self, *arguments):
         segment = Segment(*arguments)
@@ -89,14 +100,14 @@ class Watch:
         def kept(x):
             at = time.perf_counter() - self._began
             found = evaluate(x)
-            self._seen.append((at, -found.value, parameters(model_at(x))))
+            self._keep(-found.value, model_at(x), at)
             return found
 
         segment.evaluate = kept
         return segment
 
     def points(self):
-        """Seconds, value and parameters of every evaluation in turn."""
+        """Seconds, value (of the rows that were used) and parameters in turn."""
         return [
             {"step": i + 1, "seconds": seconds, "value": value, "parameters": theta}
             for i, (seconds, value, theta) in enumerate(self._seen)

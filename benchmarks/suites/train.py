@@ -61,7 +61,7 @@ ENGINES = {
 LARGE_ENGINES = {"gpkit": GPKIT, "GPRegressor": REGRESSOR, "svgp-1024": SVGP, "trees": TREES}
 NO_PREDICTION = {"gpytorch-steps"}
 # Points of a curve that the dense posterior scores, at most.
-SCORED = 6
+SCORED = 8
 
 
 def run(options):

@@ -71,14 +71,15 @@ def fit_large(
     returns the best so far.
     """
     clock = time.perf_counter()
-    start, inverse = fit_subsets(model, rows, key, max_steps, progress)
+    start, inverse, interrupted = fit_subsets(model, rows, key, max_steps, progress)
     x = np.asarray(ravel_pytree(partition(start)[0])[0], np.float64)
     worth = max(tol, x.size / solver.num_probes, _WORTH * float(np.sum(np.asarray(rows.mask))))
     newton = QuasiNewton(inverse, worth)
     runs: list[Run] = []
-    ends, quiet, hard, status = [], 0, False, Status.MAX_STEPS
+    ends, quiet, hard = [], 0, False
+    status = Status.INTERRUPTED if interrupted else Status.MAX_STEPS
     try:
-        for number in range(_MAX_SEGMENTS):
+        for number in range(0 if interrupted else _MAX_SEGMENTS):
             segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x, hard)
             done = sum(len(r.history.value) - 1 for r in runs)
             if done >= max_steps:

@@ -21,9 +21,9 @@ from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, preco
 
 # A whole factor costs n^3 / 3 flops a segment and leaves few steps, each of some 32 n^2 flops, of
 # some six evaluations: it pays for every step it saves beyond one for so many rows.
-_FEW, _ROWS_A_STEP = 6, 1200
+_FEW, _ROWS_A_STEP = 6, 500
 # Steps that a solve may take where a line search tries parameters far away.
-_TRIAL_STEPS = 200
+_TRIAL_STEPS = 60
 
 
 class Segment:

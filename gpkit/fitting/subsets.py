@@ -1,6 +1,6 @@
 """Where a fit on many rows starts: dense fits on subsets, and their curvature as a metric."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from gpkit.fitting.start import alike, data_start
 from gpkit.model import GP
 from gpkit.padding import Rows, pad_rows
 from gpkit.params import map_parameters, partition, val
-from gpkit.results import Progress
+from gpkit.results import Progress, Status
 from gpkit.solvers.dense import Dense
 
 # Rows of the dense fits.
@@ -27,10 +27,19 @@ _SETTLED = 1e-3
 _DIFFERENCE = 1e-3
 
 
-def fit_subsets(
-    model: GP, rows: Rows, key: Array, max_steps: int, progress: Progress
-) -> tuple[GP, np.ndarray]:
-    """Parameters of a fit to a subset, and the inverse of the curvature that all rows may have."""
+class Start(NamedTuple):
+    """A model fitted to a subset, and the inverse of the curvature that all rows may have.
+
+    After Ctrl-C the model is the best until then, and the curvature is not known.
+    """
+
+    model: GP
+    inverse: np.ndarray
+    interrupted: bool
+
+
+def fit_subsets(model: GP, rows: Rows, key: Array, max_steps: int, progress: Progress) -> Start:
+    """Fits to a subset from every start, and to a larger one from the best of their ends."""
     seed = np.asarray(jax.random.key_data(key)).ravel().tolist()
     rng = np.random.default_rng(seed)
     keep = np.flatnonzero(np.asarray(rows.mask))
@@ -43,21 +52,32 @@ def fit_subsets(
     other = data_start(model, rows)
     models = [model] if alike(model, other) else [model, other]
     starts = [make_problem(start, first, Dense(), None).start for start in models]
+    count = ravel_pytree(partition(model)[0])[0].size
+
+    def ended(x: np.ndarray, inverse: np.ndarray | None = None) -> Start:
+        unknown = np.eye(count) if inverse is None else inverse
+        return Start(_with_noise(model_at(model, x[:count]), rows), unknown, inverse is None)
+
     best: Run | None = None
     for i, start in enumerate(starts):
         rival = np.inf if best is None else best.value
         stage = f"subset of {size} rows, start {i + 1}"
         found = run(problem, start, stage=stage, rival=rival, tol=_SETTLED * size, **options)
         best = found if best is None or found.value < best.value else best
+        if found.status == Status.INTERRUPTED:
+            return ended(best.x)
     assert best is not None
-    count = ravel_pytree(partition(model)[0])[0].size
     size_now = min(_LARGER, len(keep))
     rest = make_problem(model, _some(rows, np.sort(order[-size_now:])), Dense(), None)
     stage = f"subset of {size_now} rows"
     again = run(rest, best.x, stage=stage, tol=_SETTLED * size_now, **options)
     best = again if np.isfinite(again.value) else best
-    inverse = _inverse_curvature(problem, best.x, count, len(keep) / size)
-    return _with_noise(model_at(model, best.x[:count]), rows), inverse
+    if again.status == Status.INTERRUPTED:
+        return ended(best.x)
+    try:
+        return ended(best.x, _inverse_curvature(problem, best.x, count, len(keep) / size))
+    except KeyboardInterrupt:
+        return ended(best.x)
 
 
 def _some(rows: Rows, chosen: np.ndarray) -> Rows:

@@ -61,14 +61,23 @@ def test_the_same_key_gives_the_same_fit():
         np.testing.assert_array_equal(x, y)
 
 
+STAGES = ["subset of 150 rows, start 1", "subset of 250 rows", "all rows, segment 1"]
+
+
 @pytest.mark.slow
-def test_an_interrupt_keeps_the_best_state():
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_interrupt_keeps_the_best_state_and_starts_nothing_new(stage):
+    seen = []
+
     def stop(event):
-        if event.stage.startswith("all rows"):
+        seen.append(event.stage)
+        if event.stage == stage:
             raise KeyboardInterrupt
 
     found = run(stop)
     assert found.status == Status.INTERRUPTED
+    assert seen[-2:] == [stage, "evidence"]
+    assert len(found.history.value) == len(found.history.seconds)
     start = gp.log_evidence(MODEL, X, Y).value
     assert gp.log_evidence(found.model, X, Y).value > start
 
