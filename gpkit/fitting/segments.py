@@ -6,10 +6,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from gpkit._types import Array, PyTree
 from gpkit.fitting.problem import Evaluation, Problem, model_at, unflatten
+from gpkit.linalg.tiled import TiledCholesky
 from gpkit.means import prior_mean
 from gpkit.model import GP
 from gpkit.operators.covariance import covariance
@@ -19,11 +19,15 @@ from gpkit.results import Estimate, Status
 from gpkit.solvers.iterative import MARGIN, Iterative, Report
 from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, precondition
 
-# A whole factor costs n^3 / 3 flops a segment and leaves few steps, each of some 32 n^2 flops, of
-# some six evaluations: it pays for every step it saves beyond one for so many rows.
+# A whole factor costs n^3 / 3 flops a segment and leaves few of the steps, each of some 32 n^2
+# flops, of some four evaluations: counted so it pays beyond 4 + n / 850 of them. But it stays where
+# it was made while low rank follows the parameters, and trials far away then take dozens of
+# steps: with 6 + n / 1200 a fit of bike, n = 15,641, took 153 s, with this limit 107 s.
 _FEW, _ROWS_A_STEP = 6, 500
-# Steps that a solve may take where a line search tries parameters far away.
-_TRIAL_STEPS = 60
+# Steps that a solve may take beyond those of its segment, where a line search tries parameters far
+# away. A whole factor leaves a handful near its own: where it leaves more than this, the trial
+# is too far for it, and turning back is cheaper.
+_TRIAL_STEPS, _TRIAL_STEPS_WHOLE = 200, 60
 
 
 class Segment:
@@ -41,9 +45,8 @@ class Segment:
         make = _strongest if hard else _weak
         P = make(at, rows, solver, key)
         start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
-        bounded = replace(solver, max_steps=min(solver.max_steps, _TRIAL_STEPS))
-        depth = jnp.asarray(solver.depth, jnp.int32)
-        self._solver = _hold(bounded, P, depth, start)
+        self._given = solver
+        self._solver = _tries(solver, P, jnp.asarray(solver.depth, jnp.int32), start)
         self._explored = self._worn = False
         self.hard = hard
 
@@ -58,8 +61,8 @@ class Segment:
         value, gradient, estimate, report = self._evaluated(x)
         if not self._explored and not self.hard and self._too_many(report):
             self.hard = True
-            P = _strongest(self._model(x), self._rows, self._solver, self._key)
-            self._solver = _hold(self._solver, P, self._solver.steps, self._solver.start)
+            P = _strongest(self._model(x), self._rows, self._given, self._key)
+            self._solver = _tries(self._given, P, self._solver.steps, self._solver.start)
             value, gradient, estimate, report = self._evaluated(x)
         if not self._explored:
             # The first evaluation finds how many steps are needed; all others take as many.
@@ -101,6 +104,13 @@ def _hold(
     return eqx.tree_at(where, solver, (P, steps, start), is_leaf=lambda leaf: leaf is None)
 
 
+def _tries(solver: Iterative, P: Preconditioner, steps: Array, start: Array) -> Iterative:
+    """A held solver that gives up early."""
+    whole = isinstance(P.matrix, TiledCholesky)
+    limit = min(solver.max_steps, _TRIAL_STEPS_WHOLE if whole else _TRIAL_STEPS)
+    return _hold(replace(solver, max_steps=limit), P, steps, start)
+
+
 def _strongest(model: GP, rows: Rows, solver: Iterative, key: Array) -> Preconditioner:
     """A whole factor where it fits memory and exists in single precision, else low rank."""
     if full_fits(rows.X.shape[0], solver.memory):
@@ -126,21 +136,29 @@ def _evaluate(
 ) -> tuple[Array, Array, Estimate, Report]:
     def objective(x: Array) -> tuple[Array, tuple[Estimate, Report]]:
         model = eqx.combine(unflatten(x, params), rest)
-        H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
-        residual = rows.y - prior_mean(model.mean, rows.X, rows.y.shape[1:])
-        estimate, report = solver.log_density_reported(H, residual, key=key)
+        estimate, report = _reported(model, rows, solver, key)
         return estimate.value + log_prior(model).astype(x.dtype), (estimate, report)
 
     (value, (estimate, report)), gradient = jax.value_and_grad(objective, has_aux=True)(x)
     return value, gradient, estimate, report
 
 
+def _reported(model: GP, rows: Rows, solver: Iterative, key: Array) -> tuple[Estimate, Report]:
+    H = covariance(model, rows.X, noise_variance=rows.noise_variance, mask=rows.mask)
+    residual = rows.y - prior_mean(model.mean, rows.X, rows.y.shape[1:])
+    return solver.log_density_reported(H, residual, key=key)
+
+
 def final_evidence(model: GP, rows: Rows, solver: Iterative, key: Array) -> Estimate:
     """The evidence anew: fresh probes, tight solves, the best preconditioner that fits."""
-    params, rest = partition(model)
     P = _strongest(model, rows, solver, key)
     start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
     tight = replace(solver, rtol=solver.solve_rtol)
     held = _hold(tight, P, jnp.asarray(solver.depth, jnp.int32), start)
-    x = ravel_pytree(params)[0].astype(rows.X.dtype)
-    return _evaluate(x, params, rest, rows, held, key)[2]
+    return _estimated(model, rows, held, key)
+
+
+@eqx.filter_jit
+def _estimated(model: GP, rows: Rows, solver: Iterative, key: Array) -> Estimate:
+    # No gradient is asked for, and none is computed.
+    return _reported(model, rows, solver, key)[0]

@@ -52,9 +52,9 @@ def default_rank(n: int) -> int:
 
 
 def full_fits(n: int, memory: int) -> bool:
-    """Whether tiles, their factor and a copy of one of them fit this many bytes, and a minute."""
+    """Whether tiles, their factor and a copy of one fit this many bytes, and two minutes."""
     fits = 3 * covariance_tile_bytes(n, jnp.float32) <= memory
-    return fits and n**3 / 3 < 60 * _FLOPS
+    return fits and n**3 / 3 < 120 * _FLOPS
 
 
 def precondition(H: Covariance, *, rank: int | str | None, key: Array) -> Preconditioner:
