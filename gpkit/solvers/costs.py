@@ -116,7 +116,8 @@ def iterative_seconds(
     steps = run.steps * (costs.step + n**2 * product + vectors * costs.vector)
     gradient = 0.0
     if gradient_columns:
-        gradient = _dot(costs.gradient[tiles], size.kernels, size.d, gradient_columns)
+        # The pass over the derivatives is made in the precision of the rows.
+        gradient = _dot(costs.gradient[size.dtype], size.kernels, size.d, gradient_columns)
     entries = n**2 * (ready + gradient)
     return costs.call + n * run.rank**2 * costs.low_rank + entries + steps
 
