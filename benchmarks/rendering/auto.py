@@ -21,7 +21,9 @@ def render(document):
     )
     if document["settings"].get("untimed"):
         text += "\nOther work ran on the machine: seconds are not to be quoted.\n"
-    return "\n".join(["# Suite auto\n", header(document, {}), text, table(head, rows)])
+    return "\n".join(
+        ["# Suite auto\n", header(document, document["versions"]), text, table(head, rows)]
+    )
 
 
 def _rows(job):

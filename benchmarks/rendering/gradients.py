@@ -22,7 +22,9 @@ def render(document):
         "sd, largest", "s", "first call, s",
     ]  # fmt: skip
     rows = [row for job in document["jobs"] for row in _rows(job)]
-    return "\n".join(["# Suite gradients\n", header(document, {}), text, table(head, rows)])
+    return "\n".join(
+        ["# Suite gradients\n", header(document, document["versions"]), text, table(head, rows)]
+    )
 
 
 def _rows(job):

@@ -23,7 +23,12 @@ def render(document):
     )
     left = "".join(f"- {name}: {reason}\n" for name, reason in absent.items())
     notes = f"\nLeft out, with the last reason:\n\n{left}" if left else ""
-    return "\n".join(["# Suite matvec\n", header(document, {}), text, table(HEAD, rows)]) + notes
+    return (
+        "\n".join(
+            ["# Suite matvec\n", header(document, document["versions"]), text, table(HEAD, rows)]
+        )
+        + notes
+    )
 
 
 def _row(job):

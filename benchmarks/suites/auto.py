@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from benchmarks import store
+from benchmarks import machine, store
 from benchmarks.data import smooth_rows
 
 SIZES = [500, 1000, 2000, 4000, 8000, 16000]
@@ -39,6 +39,7 @@ def run(options):
             "seed": SEED, "threads": options.threads, "untimed": options.untimed,
         },
     )  # fmt: skip
+    document["versions"] = machine.versions()
     limit = DENSE_SHARE * document["machine"]["memory_gb"] * 2**30
     for n in sizes:
         for d in columns:

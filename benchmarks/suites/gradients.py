@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import gpkit as gp
-from benchmarks import store
+from benchmarks import machine, store
 from benchmarks.data import load_split, smooth_rows
 from gpkit.solvers import Dense, Iterative
 
@@ -33,7 +33,7 @@ def run(options):
         "kernel": "variance * Matern32(lengthscale, one per column) + noise, zero mean and targets",
         "data": "smooth rows" if options.quick else "elevators, split 0, first rows",
     }  # fmt: skip
-    document = store.new("gradients", settings)
+    document = store.new("gradients", settings) | {"versions": machine.versions()}
     with jax.enable_x64(True):
         model, X = _fitted(n, options)
         for noise in NOISES:

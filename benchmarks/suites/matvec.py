@@ -41,6 +41,9 @@ def run(options):
     engines = Engines(options)
     try:
         document["rates"] = engines.rates()
+        document["versions"] = {
+            k: v for found in engines.versions.values() for k, v in found.items()
+        }
         for job in _jobs(options):
             if _key(job) in done:
                 continue
