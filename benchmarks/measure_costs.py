@@ -21,11 +21,12 @@ from scipy.optimize import nnls  # noqa: E402
 import gpkit as gp  # noqa: E402
 from benchmarks.machine import describe  # noqa: E402
 from gpkit.operators import KernelOperator, StoredOperator, covariance  # noqa: E402
-from gpkit.solvers.preconditioning import deflation, precondition  # noqa: E402
+from gpkit.solvers.preconditioning import FULL, deflation, precondition  # noqa: E402
 
 FILE = Path(gp.__file__).parent / "solvers" / "costs.json"
 DENSE = [(512, 3), (1024, 18), (2048, 3), (2048, 18), (4096, 8), (6144, 8)]
 TILED = [(4096, 3, 16), (4096, 18, 64), (8192, 3, 4), (8192, 18, 16), (8192, 18, 64)]
+WHOLE = [(1024, 16), (2048, 16), (4096, 16), (8192, 16), (14336, 16)]
 PRECISIONS = ["float64", "float32"]
 
 
@@ -121,6 +122,23 @@ def low_rank(n, rank, k):
     return seconds / (n * rank**2), apply / (8 * n * rank * k)
 
 
+def whole(sizes):
+    """Rates of an entry and of a flop of a whole factor, and seconds an entry of a solve."""
+    amounts, found, solving = [], [], []
+    for n, k in sizes:
+        X, _, model = problem(n, 8)
+        H = covariance(model, X)
+        forming = jax.jit(lambda H, key: precondition(H, rank=FULL, key=key))
+        P = forming(H, jax.random.key(0))
+        V = jnp.asarray(np.random.default_rng(0).normal(size=(n, k)))
+        found.append(best(forming, H, jax.random.key(0))[1])
+        amounts.append([n**2, n**3 / 3])
+        apply = best(jax.jit(lambda P, V: P.whiten(P.whiten_transpose(V))), P.matrix, V)[1]
+        solving.append(apply / (2 * n**2 * k))
+        print(f"whole factor n {n}: {found[-1]:.4f} s, applied {apply:.5f} s", flush=True)
+    return rates(amounts, found), float(np.median(solving))
+
+
 def iterative(n):
     """Compilation of an evaluation, and its fixed seconds."""
     X, y, model = problem(n, 8)
@@ -144,6 +162,7 @@ def measure(quick):
             found[name][dtype] = value
     n, rank = (1024, 128) if quick else (8192, 362)
     found["low_rank"], found["vector"] = low_rank(n, rank, 16)
+    found["whole"], found["whole_column"] = whole(WHOLE[:2] if quick else WHOLE)
     found["compile_iterative"], found["call"] = iterative(256)
     found["step"] = 1e-3
     return found

@@ -1,4 +1,4 @@
-"""gpkit's three ways of computing one evidence, and what it would choose."""
+"""gpkit's ways of computing one evidence, and what it would choose."""
 
 import jax
 
@@ -24,6 +24,7 @@ class Problem:
         tiles = tile_bytes(n, "float32")
         self._known = {
             "dense": Dense(),
+            "whole": Iterative(memory=_ROOM, rank="full"),
             "stored": Iterative(memory=_ROOM),
             # A little less than stored tiles would need.
             "recomputed": Iterative(memory=int(0.98 * tiles / STORED_SHARE)),

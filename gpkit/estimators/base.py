@@ -211,11 +211,11 @@ def announce(estimator: Any, plan: Plan, progress: Progress, *, seconds: float) 
 
 
 def make_solver(estimator: Any, plan: Plan) -> AbstractSolver:
-    """The solver of a plan."""
+    """The solver of a plan, for evidences."""
     if isinstance(estimator.solver, AbstractSolver):
         return estimator.solver
     memory = Auto(memory=estimator.memory).memory
-    return Dense() if plan.solver == "dense" else Iterative(memory=memory)
+    return Dense() if plan.solver == "dense" else Iterative(memory=memory, rank=plan.rank)
 
 
 def make_predictor(
@@ -235,6 +235,9 @@ def make_predictor(
             # Exact where it fits, though single precision would be faster.
             exact = any(o.name == "dense" and o.eligible for o in found.alternatives)
             solver = Dense() if exact else Iterative(memory=solver.memory)
+        if isinstance(solver, Iterative) and solver is not estimator.solver:
+            # A whole factor is for evidences.
+            solver = Iterative(memory=solver.memory)
         if isinstance(solver, Dense):
             posterior = condition_fitted(model, pad_rows(*rows))
         else:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gpkit.operators.memory import parse_memory
-from gpkit.solvers.auto import Option, expected
+from gpkit.solvers.auto import Option, expected, iterative_for
 from gpkit.solvers.costs import Size
 from gpkit.solvers.iterative import Iterative
 
@@ -34,8 +34,9 @@ class Plan(NamedTuple):
     """Rows to fit on, rows to predict from, and what was predicted.
 
     `rows` and `posterior_rows` are at most n; `bytes` and `seconds` are for these rows,
-    `seconds_all` for all n by the dense solver. `solver` is "dense" or "iterative". `reasons` says
-    why fewer rows are used or the solver is not the dense one, empty otherwise.
+    `seconds_all` for all n by the dense solver. `solver` is "dense" or "iterative", `rank` the rank
+    that the latter is to have. `reasons` says why fewer rows are used or the solver is not the
+    dense one, empty otherwise.
     """
 
     n: int
@@ -46,6 +47,7 @@ class Plan(NamedTuple):
     seconds_all: float
     reasons: tuple[str, ...]
     solver: str = "dense"
+    rank: int | str | None = None
 
     def summary(self) -> str:
         """One line for people."""
@@ -78,7 +80,7 @@ def plan_fit(
     dense = plan_dense(n, d, num_fits=num_fits, memory=memory, seconds=seconds)
     if solver == "dense" or (solver == "auto" and dense.rows == n == dense.posterior_rows):
         return dense
-    option, needed, predicting = _large(n, d, memory, kernels, targets)
+    option, rank, needed, predicting = _large(n, d, memory, kernels, targets)
     if solver == "iterative" and not option.eligible:
         raise ValueError(
             f"the iterative solver needs {_size(option.bytes)} for {n} rows: raise memory"
@@ -87,22 +89,24 @@ def plan_fit(
     if solver == "auto" and not (option.eligible and needed <= limit):
         too = f"{_duration(needed)}" if option.eligible else _size(option.bytes)
         return dense._replace(reasons=(*dense.reasons, f"the iterative solver would need {too}"))
-    how = f"fitted on all {n} rows by the iterative solver, tiles {option.name}"
+    kind = "with a whole factor" if option.name == "whole" else f"tiles {option.name}"
+    how = f"fitted on all {n} rows by the iterative solver, {kind}"
     cost = f"{_duration(option.seconds)} an evaluation (dense: {_duration(dense.seconds_all)})"
     reasons = (f"{how}, {cost}", f"predictions of 1024 rows with variances: {predicting}")
-    return Plan(n, n, n, option.bytes, needed, dense.seconds_all, reasons, "iterative")
+    return Plan(n, n, n, option.bytes, needed, dense.seconds_all, reasons, "iterative", rank)
 
 
 def _large(
     n: int, d: int, memory: str | int | None, kernels: int, targets: int
-) -> tuple[Option, float, str]:
-    """What an evaluation on all rows takes, seconds of the whole fit, and those of predictions."""
+) -> tuple[Option, int | str | None, float, str]:
+    """What an evaluation on all rows takes and by which rank; seconds of fit and of predictions."""
     ceiling = parse_memory(_MEMORY if memory is None else memory)
     size, solver = Size(n, d, "float64", kernels, targets), Iterative(memory=ceiling)
-    option = expected(size, solver, ceiling, task="gradient", device="cpu")
+    fitted = iterative_for(size, ceiling, device="cpu")
+    option = expected(size, fitted, ceiling, task="gradient", device="cpu")
     subsets = predicted_seconds(min(n, _SUBSET_ROWS), d, _SUBSET_FITS)
     predicting = expected(size, solver, ceiling, task="posterior", device="cpu").seconds
-    return option, subsets + _LARGE_EVALUATIONS * option.seconds, _duration(predicting)
+    return option, fitted.rank, subsets + _LARGE_EVALUATIONS * option.seconds, _duration(predicting)
 
 
 def plan_dense(

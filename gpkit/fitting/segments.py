@@ -42,13 +42,13 @@ class Segment:
         self._params, self._rest = partition(model)
         self._rows, self._key, self._start = rows, key, x
         at = model_at(model, x)
-        make = _strongest if hard else _weak
+        self.hard = hard or solver.rank == FULL
+        make = _strongest if self.hard else _weak
         P = make(at, rows, solver, key)
         start = jnp.zeros((rows.y.shape[0], rows.y[0].size), rows.X.dtype)
         self._given = solver
         self._solver = _tries(solver, P, jnp.asarray(solver.depth, jnp.int32), start)
         self._explored = self._worn = False
-        self.hard = hard
 
     def worn(self) -> bool:
         """Whether the frozen preconditioner has become too poor to go on with."""
@@ -113,7 +113,7 @@ def _tries(solver: Iterative, P: Preconditioner, steps: Array, start: Array) -> 
 
 def _strongest(model: GP, rows: Rows, solver: Iterative, key: Array) -> Preconditioner:
     """A whole factor where it fits memory and exists in single precision, else low rank."""
-    if full_fits(rows.X.shape[0], solver.memory):
+    if solver.rank == FULL or full_fits(rows.X.shape[0], solver.memory):
         P = _precondition(model, rows, FULL, key)
         if Status(int(P.status)).usable:
             return P
@@ -121,7 +121,7 @@ def _strongest(model: GP, rows: Rows, solver: Iterative, key: Array) -> Precondi
 
 
 def _weak(model: GP, rows: Rows, solver: Iterative, key: Array) -> Preconditioner:
-    return _precondition(model, rows, solver.rank, key)
+    return _precondition(model, rows, None if solver.rank == FULL else solver.rank, key)
 
 
 @eqx.filter_jit

@@ -1,4 +1,4 @@
-r"""The choice between dense, stored-tiles iterative and recomputed iterative solvers."""
+r"""The choice between the dense solver and the kinds of the iterative one."""
 
 from typing import Any, Literal, NamedTuple, final
 
@@ -23,9 +23,9 @@ from gpkit.solvers.costs import (
     dense_seconds,
     iterative_bytes,
     iterative_seconds,
-    root_bytes,
-    root_seconds,
     tile_bytes,
+    whole_bytes,
+    whole_seconds,
 )
 from gpkit.solvers.dense import Dense
 from gpkit.solvers.iterative import Iterative
@@ -43,8 +43,10 @@ _FULL_STEPS = 4
 # Arrays of n x n, and the share of the work of value and gradient, of a dense evaluation.
 _ARRAYS = {"value": 3, "gradient": 4, "posterior": 3}
 _SHARES = {"value": 1 / 3.6, "gradient": 1.0, "posterior": 1 / 3.6}
-# What the seconds of a dense posterior count for.
-_EXACT = 0.25
+# What the seconds of a solver count for: a dense factor is exact, and that of a posterior answers
+# everything that comes after; a whole factor leaves standard errors that are a hundredth to a ten
+# thousandth of those of low rank, some ten nats at 4000 rows.
+_WEIGHTS = {"value": {"dense": 0.5, "whole": 0.5}, "posterior": {"dense": 0.25}}
 # Rows that a posterior is asked for at the least.
 _ROWS = 1024
 
@@ -61,7 +63,8 @@ class Option(NamedTuple):
 class Choice(NamedTuple):
     """The solver chosen, why, and what was expected of it and of the others.
 
-    - `name`: "dense", "stored" or "recomputed" (tiles of the iterative solver).
+    - `name`: "dense"; "whole", the iterative solver with a whole factor in single precision; with a
+      preconditioner of low rank "stored" or "recomputed", how tiles are kept.
     - `reason`: one line for people.
     - `seconds`: expected for one evaluation on two cores, compilation apart; those of the iterative
       solver for a nominal number of steps.
@@ -90,7 +93,8 @@ def choose(
 ) -> Choice:
     """The solver with the fewest expected seconds of those that fit memory.
 
-    Those of a dense posterior count for a quarter: it is exact, and serves for everything after.
+    Seconds of the dense solver and of a whole factor in single precision count for half, for their
+    errors are far smaller; those of a dense posterior for a quarter.
 
     A pure function of sizes and of a stored table of rates (`gpkit.solvers.costs`): nothing is
     timed, and the same call gives the same choice everywhere.
@@ -115,10 +119,8 @@ def choose(
         raise ValueError(f"task must be one of {', '.join(_ARRAYS)}; got {task!r}")
     limit = parse_memory(MEMORY if memory is None else memory)
     problem = Size(n, d, _precision(dtype), kernels, targets)
-    solver = Iterative(memory=limit)
-    options = tuple(
-        expected(problem, one, limit, task=task, device=device) for one in (Dense(), solver)
-    )
+    solvers = [Dense(), *_iterative_ones(limit, task)]
+    options = [expected(problem, one, limit, task=task, device=device) for one in solvers]
     eligible = [option for option in options if option.eligible]
     if not eligible:
         needed = min(option.bytes for option in options)
@@ -126,17 +128,30 @@ def choose(
             f"memory of {written(limit)} is too small for {n} rows, which need {written(needed)}: "
             "raise memory or take fewer rows"
         )
-    best = min(eligible, key=lambda option: option.seconds * _weight(option, task))
+    best = _best(eligible, task)
     others = tuple(option for option in options if option is not best)
-    chosen = Dense() if best.name == "dense" else solver
-    return Choice(
-        chosen, best.name, _reason(best, others, limit), best.seconds, best.bytes, (best, *others)
-    )
+    solver = solvers[options.index(best)]
+    reason = _reason(best, others, limit)
+    return Choice(solver, best.name, reason, best.seconds, best.bytes, (best, *others))
 
 
-def _weight(option: Option, task: Task) -> float:
-    # A dense factor is exact and answers everything that comes after without another solve.
-    return _EXACT if option.name == "dense" and task == "posterior" else 1.0
+def iterative_for(size: Size, memory: int, *, device: str | None = None) -> Iterative:
+    """The iterative solver for evidences of this size: low rank, or a whole factor."""
+    solvers = _iterative_ones(memory, "gradient")
+    options = [expected(size, one, memory, task="gradient", device=device) for one in solvers]
+    eligible = [option for option in options if option.eligible]
+    return solvers[options.index(_best(eligible, "gradient"))] if eligible else solvers[0]
+
+
+def _iterative_ones(memory: int, task: Task) -> list[Iterative]:
+    low = Iterative(memory=memory)
+    # A whole factor makes solves few steps, but no stochastic diagonal of an inverse.
+    return [low] if task == "posterior" else [low, Iterative(memory=memory, rank=FULL)]
+
+
+def _best(options: list[Option], task: Task) -> Option:
+    weights = _WEIGHTS["posterior" if task == "posterior" else "value"]
+    return min(options, key=lambda option: option.seconds * weights.get(option.name, 1.0))
 
 
 @final
@@ -211,15 +226,17 @@ def _iterative(size: Size, solver: Iterative, costs: Costs, task: Task) -> tuple
     """Name, seconds and bytes of an iterative evaluation."""
     run = _run(size, solver, task)
     stored = tile_bytes(size.n, run.tile_dtype) <= STORED_SHARE * solver.memory
-    name = "stored" if stored else "recomputed"
-    if task == "posterior" and root_bytes(size.n) <= solver.memory:
-        return name, root_seconds(size, costs, columns=_ROWS), root_bytes(size.n)
+    name = "whole" if solver.rank == FULL else "stored" if stored else "recomputed"
+    if task == "posterior" and whole_bytes(size.n) <= solver.memory:
+        return name, whole_seconds(size, costs, columns=_ROWS), whole_bytes(size.n)
     gradient = 1 + VECTORS * run.probes if task == "gradient" else 0
     seconds = iterative_seconds(size, costs, run, stored=stored, gradient_columns=gradient)
     needed = iterative_bytes(size, run, stored=stored)
     if solver.rank == FULL:
-        seconds += root_seconds(size, costs, columns=run.steps * run.probes)
-        needed += root_bytes(size.n)
+        # Whitening and its transpose in every step.
+        columns = 2 * run.steps * (run.probes + size.targets)
+        seconds += whole_seconds(size, costs, columns=columns)
+        needed += whole_bytes(size.n)
     return name, seconds, needed
 
 
@@ -243,6 +260,8 @@ def _reason(best: Option, others: tuple[Option, ...], limit: int) -> str:
             text += f"; {other.name} needs {written(other.bytes)} of the {written(limit)} given"
         else:
             text += f"; {other.name} {_seconds(other.seconds)}"
+    if best.name == "whole":
+        text += "; a whole factor in single precision leaves few steps and small errors"
     if best.name == "recomputed":
         text += "; tiles are evaluated anew in every product, stored they do not fit memory"
     return text

@@ -5,7 +5,8 @@ With n rows, d columns, s stationary or other elementary kernels in the kernel, 
 and rank r, the models are
 
 - dense: $n^2 (s\,a_0 + d\,a_1) + 1.2\,n^3 f$;
-- iterative: forming the preconditioner, $n r^2 f_P$; tiles evaluated once for storing,
+- iterative: forming the preconditioner, $n r^2 f_P$, or $n^2 s\,w_0 + \tfrac13 n^3 w_1$ of a whole
+  factor; tiles evaluated once for storing,
   $\tfrac12 n^2 (s\,t_0 + d\,t_1)$; k products with m + 1 columns, $n^2 (p_0 + (m + 1) p_1)$
   each, or with the tiles evaluated in each, $n^2 (s\,q_0 + d\,q_1 + (m + 1) q_2)$; k applications
   of the preconditioner and orthogonalisations; one pass for the gradient.
@@ -39,6 +40,10 @@ class Costs(NamedTuple):
     - `product`: an entry of a stored product: fixed, per right-hand side.
     - `gradient`: an entry of the gradient pass: per kernel, per column, per right-hand side.
 
+    Of a whole factor in single precision:
+
+    - `whole`: an entry of the matrix, a flop of its factor; `whole_column`: an entry of a solve.
+
     Of double precision:
 
     - `low_rank`: a flop of the preconditioner's forming; `vector`: one of its application and of
@@ -55,6 +60,8 @@ class Costs(NamedTuple):
     product: dict[str, tuple[float, float]]
     again: dict[str, tuple[float, float, float]]
     gradient: dict[str, tuple[float, float, float]]
+    whole: tuple[float, float]
+    whole_column: float
     low_rank: float
     vector: float
     call: float
@@ -130,14 +137,14 @@ def iterative_bytes(size: Size, run: Run, *, stored: bool) -> int:
     return bases + low_rank + (tile_bytes(size.n, run.tile_dtype) if stored else 0)
 
 
-def root_seconds(size: Size, costs: Costs, *, columns: int) -> float:
-    """Of a Cholesky factor in single precision, and of quadratic forms from it."""
-    n, flop = size.n, costs.dense_flop["float32"]
-    entries = 0.5 * n**2 * _dot(costs.store["float64"], size.kernels, size.d)
-    return costs.call + entries + (n**3 / 3 + n**2 * columns) * flop
+def whole_seconds(size: Size, costs: Costs, *, columns: int) -> float:
+    """Of a Cholesky factor in single precision, and of so many solves with it."""
+    n = size.n
+    making = _dot(costs.whole, n**2 * size.kernels, n**3 / 3)
+    return costs.call + making + n**2 * columns * costs.whole_column
 
 
-def root_bytes(n: int) -> int:
+def whole_bytes(n: int) -> int:
     """Of that factor and of the matrix while it is made, beside stored tiles of the matrix."""
     return 4 * tile_bytes(n, "float32")
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gpkit._types import Array, Float, Int, Scalar
 from gpkit.operators.covariance import Covariance
 from gpkit.solvers.base import AbstractFactor
-from gpkit.solvers.costs import root_bytes
+from gpkit.solvers.costs import whole_bytes
 from gpkit.solvers.iterative import Iterative
 from gpkit.solvers.iterative_factor import IterativeFactor
 
@@ -41,7 +41,7 @@ class DeferredFactor(AbstractFactor):
         H, data = jax.tree.map(jnp.asarray, (self.H, self.key_data))
         key = jax.random.wrap_key_data(data)
         factor = self.solver.factorise(H, key=key)
-        if root_bytes(H.X.shape[0]) > self.solver.memory:
+        if whole_bytes(H.X.shape[0]) > self.solver.memory:
             return factor
         cached = factor.cached(key=key)
         good = cached.root is not None and float(cached.root.error) <= _TOLERABLE
