@@ -104,7 +104,9 @@ def _hold(
     return eqx.tree_at(where, solver, (P, steps, start), is_leaf=lambda leaf: leaf is None)
 
 
-def _tries(solver: Iterative, P: Preconditioner, steps: Array, start: Array) -> Iterative:
+def _tries(
+    solver: Iterative, P: Preconditioner, steps: Array | None, start: Array | None
+) -> Iterative:
     """A held solver that gives up early."""
     whole = isinstance(P.matrix, TiledCholesky)
     limit = min(solver.max_steps, _TRIAL_STEPS_WHOLE if whole else _TRIAL_STEPS)

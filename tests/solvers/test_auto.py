@@ -9,7 +9,7 @@ import gpkit as gp
 from gpkit import kernels as gk
 from gpkit.operators import KernelOperator, covariance, stored_bytes
 from gpkit.solvers import Auto, Dense, DenseFactor, Iterative, choose
-from gpkit.solvers.auto import count_kernels, expected
+from gpkit.solvers.auto import count_kernels, expected, iterative_for
 from gpkit.solvers.costs import Size, costs_of, tile_bytes
 
 RNG = np.random.default_rng(8)
@@ -23,16 +23,27 @@ def names(**arguments):
 
 
 def test_small_problems_are_dense_and_large_ones_are_not():
-    assert names(memory="1000GB") == ["dense", "dense", "stored", "stored", "stored"]
-    assert choose(8000, 8, memory="1GB").name == "stored"
+    assert names(memory="1000GB") == ["dense", "dense", "whole", "stored", "stored"]
+    assert choose(8000, 8, memory="1GB").name == "whole"
+    assert choose(8000, 8, memory="500MB").name == "stored"
     assert choose(20_000, 8, memory="1GB").name == "recomputed"
+
+
+def test_a_whole_factor_is_for_evidences_alone():
+    evidence, posterior = choose(4000, 8), choose(4000, 8, memory="300MB", task="posterior")
+    assert (evidence.name, evidence.solver.rank) == ("whole", "full")
+    assert (posterior.name, posterior.solver.rank) == ("stored", None)
+    assert iterative_for(Size(4000, 8, "float64"), 2**32).rank == "full"
+    assert iterative_for(Size(40_000, 8, "float64"), 2**34).rank is None
+    # Too little memory for anything is told by `choose`, not here.
+    assert iterative_for(Size(40_000, 8, "float64"), 2**20).rank is None
 
 
 def test_dense_is_not_taken_where_its_arrays_do_not_fit():
     few = choose(1000, 8, memory="20MB")
     assert few.name != "dense"
     assert "dense needs 30.5 MB of the 20 MB given" in few.reason
-    assert [option.eligible for option in few.alternatives] == [True, False]
+    assert [option.eligible for option in few.alternatives] == [True, False, False]
     # In half of the precision four arrays take half of the bytes.
     assert choose(1000, 8, "float32", memory="20MB").name == "dense"
 
@@ -41,8 +52,10 @@ def test_a_choice_says_what_was_expected():
     found = choose(5000, 8)
     assert isinstance(found.solver, Iterative)
     assert found.alternatives[0][:3] == (found.name, found.seconds, found.bytes)
-    assert {option.name for option in found.alternatives} == {"stored", "dense"}
-    assert found.seconds == min(option.seconds for option in found.alternatives)
+    seconds = {option.name: option.seconds for option in found.alternatives}
+    assert set(seconds) == {"whole", "stored", "dense"}
+    # Seconds by low rank count twice.
+    assert seconds["stored"] < seconds["whole"] < min(2 * seconds["stored"], seconds["dense"])
     assert "an evaluation; dense" in found.reason
     assert found.solver.memory == 4 * 2**30
     assert choose(5000, 8, memory="1GB").solver.memory == 2**30
