@@ -8,9 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import betainc
 
 from gpkit._types import Array, Float, Int, Tracer
+from gpkit.quantiles import student_t_quantile
 
 
 class Status(enum.IntEnum):
@@ -174,7 +174,7 @@ class Estimate(eqx.Module):
         below = above = self.error_bound
         m = self.samples.shape[0]
         if m > 0:
-            t = _student_t_quantile(0.5 * (1 + level), float(m - 1))
+            t = student_t_quantile(0.5 * (1 + level), float(m - 1))
             below = below + _unskewed(t, self.samples) * self.stderr
             above = above - _unskewed(-t, self.samples) * self.stderr
         return self.value - below, self.value + above
@@ -279,22 +279,11 @@ def _unskewed(t: Array, samples: Float[Array, " m"]) -> Array:
     return 3 * (t - slope / 6) / (root * root + root + 1)
 
 
-@jax.jit
-def _student_t_quantile(p: Float[Array, ""], dof: Float[Array, ""]) -> Float[Array, ""]:
-    """Quantile of Student's t for p > 1/2, by bisection on the incomplete beta function."""
-
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = bracket
-        middle = 0.5 * (low + high)
-        cdf = 1.0 - 0.5 * betainc(0.5 * dof, 0.5, dof / (dof + middle * middle))
-        return jnp.where(cdf < p, middle, low), jnp.where(cdf < p, high, middle)
-
-    low, high = jax.lax.fori_loop(0, 100, halve, (jnp.asarray(0.0), jnp.asarray(1e12)))
-    return jnp.where(dof > 0, 0.5 * (low + high), jnp.inf)
-
-
 class Event(NamedTuple):
-    """One step of a long computation, handed to a progress callback."""
+    """One step of a long computation, handed to a progress callback.
+
+    Step 0 says that a stage begins whose first step takes long; its value is NaN.
+    """
 
     stage: str
     step: int

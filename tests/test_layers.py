@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "gpkit"
 # Every line may import from the lines above it, and a member from itself.
 ORDER = [
     ("_types",),
+    ("quantiles",),
     ("results", "metrics"),
     ("container", "data"),
     ("priors", "constraints"),

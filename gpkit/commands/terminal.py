@@ -106,7 +106,8 @@ def _shown(bar: Bar) -> Progress:
             text = f"{event.step} of {event.total} rows{remaining.text()}"
             bar.update(task, completed=event.step, total=event.total, description=text)
             return
-        text = f"{where[0]}{event.stage} step {event.step}: {event.value:.1f}"
+        done = f" step {event.step}: {event.value:.1f}" if event.step else ""
+        text = f"{where[0]}{event.stage}{done}"
         bar.update(task, description=f"{text}{remaining.text()}")
 
     return show

@@ -10,6 +10,7 @@ r"""A fit on many rows: dense fits on random subsets first, then a few steps on 
 4. The evidence that is reported is computed anew, with fresh probes and tighter solves.
 """
 
+import math
 import time
 from functools import partial
 from typing import NamedTuple
@@ -80,14 +81,16 @@ def fit_large(
     status = Status.INTERRUPTED if interrupted else Status.MAX_STEPS
     try:
         for number in range(0 if interrupted else _MAX_SEGMENTS):
-            segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x, hard)
             done = sum(len(r.history.value) - 1 for r in runs)
             if done >= max_steps:
                 break
+            stage = f"all rows, segment {number + 1}"
+            progress(Event(stage, 0, None, math.nan))
+            segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x, hard)
             found = run(
                 segment.problem(), x, optimizer=partial(newton.steps, segment.worn), tol=worth,
                 progress=progress, max_steps=min(_SEGMENT, max_steps - done),
-                stage=f"all rows, segment {number + 1}",
+                stage=stage,
             )  # fmt: skip
             runs.append(found)
             if not np.isfinite(found.value):
@@ -102,6 +105,7 @@ def fit_large(
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
     best = model_at(model, np.mean(ends, axis=0) if ends else x)
+    progress(Event("evidence", 0, 1, math.nan))
     evidence = final_evidence(best, rows, solver, jax.random.fold_in(key, _MAX_SEGMENTS))
     progress(Event("evidence", 1, 1, float(evidence.value)))
     history = _joined([r.history for r in runs], time.perf_counter() - clock)

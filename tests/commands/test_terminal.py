@@ -126,6 +126,16 @@ def test_the_bar_shows_candidate_run_step_and_value(terminal):
     assert stdout.getvalue() == ""
 
 
+def test_the_bar_shows_that_a_stage_begins(terminal):
+    _, stderr = terminal()
+    with watched(quiet=False) as progress:
+        progress(Event("subset of 3000 rows", 8, 40, -3258.5))
+        progress(Event("all rows, segment 1", 0, None, np.nan))
+    shown = stderr.getvalue()
+    assert "all rows, segment 1" in shown
+    assert "nan" not in shown
+
+
 def test_the_line_of_the_bar_fits_in_eighty_columns(terminal, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     _, stderr = terminal()

@@ -76,7 +76,7 @@ def test_an_interrupt_keeps_the_best_state_and_starts_nothing_new(stage):
 
     found = run(stop)
     assert found.status == Status.INTERRUPTED
-    assert seen[-2:] == [stage, "evidence"]
+    assert seen[-3:] == [stage, "evidence", "evidence"]
     assert len(found.history.value) == len(found.history.seconds)
     start = gp.log_evidence(MODEL, X, Y).value
     assert gp.log_evidence(found.model, X, Y).value > start
