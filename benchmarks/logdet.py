@@ -58,6 +58,8 @@ def main():
     options = _parse(sys.argv[1:])
     jax.config.update("jax_enable_x64", True)
     settings = QUICK if options.quick else LOW_NOISE if options.low_noise else FULL
+    asked = {"seed": options.seed, "noises": options.noises}
+    settings = settings | {name: value for name, value in asked.items() if value is not None}
     settings = settings | NOTES | {"threads": os.cpu_count()}
     settings |= {"gpytorch": bool(options.rival_python), "cola": bool(options.cola_python)}
     document = store.new("logdet", settings) | {"versions": _versions()}
@@ -79,6 +81,8 @@ def _parse(arguments):
     parser.add_argument(
         "--low-noise", action="store_true", help="more keys at low noise, no seconds, no rivals"
     )
+    parser.add_argument("--seed", type=int, help="other inputs and keys: more independent keys")
+    parser.add_argument("--noises", type=float, nargs="+", help="only these noise variances")
     parser.add_argument("--out", type=Path, help="result file")
     parser.add_argument("--resume", action="store_true", help="keep the finished rows of --out")
     parser.add_argument(
