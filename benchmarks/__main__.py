@@ -56,6 +56,7 @@ def parse(arguments):
     large.add_argument(
         "--dense-only", action="store_true", help="evidence: only the dense values that lack"
     )
+    large.add_argument("--coverage-only", action="store_true", help="evidence: no seconds")
     large.add_argument("--redo", nargs="+", help="with --resume: measure these engines again")
     large.add_argument(
         "--untimed", action="store_true", help="other work runs: seconds are not to be quoted"

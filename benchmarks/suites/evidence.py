@@ -47,7 +47,8 @@ def run(options):
     document = opened("evidence", ENGINES, settings, options)
     with tempfile.TemporaryDirectory() as folder:
         dense = DenseValues(Path(folder) / "dense.json" if options.quick else None)
-        for key in missing(document, _wanted(problems, engines, options.settings)):
+        wanted = [] if options.coverage_only else _wanted(problems, engines, options.settings)
+        for key in missing(document, wanted):
             reference = dense_value(dense, key["problem"], key["setting"], None, options)
             if options.dense_only:
                 continue
