@@ -1,5 +1,6 @@
 """What people see while a command runs: consoles, notes, the progress bar."""
 
+import math
 import os
 import sys
 import textwrap
@@ -106,8 +107,9 @@ def _shown(bar: Bar) -> Progress:
             text = f"{event.step} of {event.total} rows{remaining.text()}"
             bar.update(task, completed=event.step, total=event.total, description=text)
             return
-        done = f" step {event.step}: {event.value:.1f}" if event.step else ""
-        text = f"{where[0]}{event.stage}{done}"
+        step = f" step {event.step}" if event.step else ""
+        value = "" if math.isnan(event.value) else f": {event.value:.1f}"
+        text = f"{where[0]}{event.stage}{step}{value}"
         bar.update(task, description=f"{text}{remaining.text()}")
 
     return show

@@ -85,7 +85,7 @@ def fit_large(
             if done >= max_steps:
                 break
             stage = f"all rows, segment {number + 1}"
-            progress(Event(stage, 0, None, math.nan))
+            progress(Event(stage, 0, None, _last(runs)))
             segment = Segment(model, rows, solver, jax.random.fold_in(key, number), x, hard)
             found = run(
                 segment.problem(), x, optimizer=partial(newton.steps, segment.worn), tol=worth,
@@ -105,12 +105,16 @@ def fit_large(
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
     best = model_at(model, np.mean(ends, axis=0) if ends else x)
-    progress(Event("evidence", 0, 1, math.nan))
+    progress(Event("evidence", 0, 1, _last(runs)))
     evidence = final_evidence(best, rows, solver, jax.random.fold_in(key, _MAX_SEGMENTS))
     progress(Event("evidence", 1, 1, float(evidence.value)))
     history = _joined([r.history for r in runs], time.perf_counter() - clock)
     worst_of = max([status, Status(int(evidence.status)), *(_unusable(r) for r in runs)])
     return LargeFit(best, evidence, float(log_prior(best)), worst_of, history, tuple(runs))
+
+
+def _last(runs: list[Run]) -> float:
+    return -runs[-1].value if runs else math.nan
 
 
 def _unusable(r: Run) -> Status:

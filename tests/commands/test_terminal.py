@@ -126,13 +126,14 @@ def test_the_bar_shows_candidate_run_step_and_value(terminal):
     assert stdout.getvalue() == ""
 
 
-def test_the_bar_shows_that_a_stage_begins(terminal):
+@pytest.mark.parametrize(("value", "text"), [(np.nan, "segment 2 "), (-12.3, "segment 2: -12.3 ")])
+def test_the_bar_shows_that_a_stage_begins(terminal, value, text):
     _, stderr = terminal()
     with watched(quiet=False) as progress:
-        progress(Event("subset of 3000 rows", 8, 40, -3258.5))
-        progress(Event("all rows, segment 1", 0, None, np.nan))
+        progress(Event("all rows, segment 1", 8, 40, -3258.5))
+        progress(Event("all rows, segment 2", 0, None, value))
     shown = stderr.getvalue()
-    assert "all rows, segment 1" in shown
+    assert f"all rows, {text}" in shown
     assert "nan" not in shown
 
 
