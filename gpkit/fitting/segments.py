@@ -22,7 +22,7 @@ from gpkit.solvers.preconditioning import FULL, Preconditioner, full_fits, preco
 # A whole factor costs n^3 / 3 flops a segment and leaves few of the steps, each of some 32 n^2
 # flops, of some four evaluations: counted so it pays beyond 4 + n / 850 of them. But it stays where
 # it was made while low rank follows the parameters, and trials far away then take dozens of
-# steps: with 6 + n / 1200 a fit of bike, n = 15,641, took 153 s, with this limit 107 s.
+# steps: with 6 + n / 1200 a fit of bike, n = 15,642, took 153 s, with this limit 107 s.
 _FEW, _ROWS_A_STEP = 6, 500
 # Steps that a solve may take beyond those of its segment, where a line search tries parameters far
 # away. A whole factor leaves a handful near its own: where it leaves more than this, the trial
