@@ -282,8 +282,7 @@ def _unskewed(t: Array, samples: Float[Array, " m"]) -> Array:
 class Event(NamedTuple):
     """One step of a long computation, handed to a progress callback.
 
-    Step 0 says that a stage begins whose first step takes long; its value is the last one known,
-    or NaN.
+    Step 0 says that a slow stage begins; its value is the last one known, or NaN.
     """
 
     stage: str
